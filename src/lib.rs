@@ -3,6 +3,7 @@ pub mod alert;
 pub mod batch;
 pub mod decode;
 pub mod event;
+pub mod mask;
 pub mod metrics;
 pub mod sink;
 pub mod source;
