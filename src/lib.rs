@@ -1,6 +1,7 @@
 //! Gatecrier stands at the Kubernetes API server's gate.
 pub mod alert;
 pub mod batch;
+pub mod enrich;
 pub mod event;
 pub mod metrics;
 pub mod sink;
