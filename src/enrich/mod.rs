@@ -5,5 +5,6 @@
 
 pub mod client;
 pub mod network;
+pub mod place;
 pub mod scope;
 pub mod trust;
