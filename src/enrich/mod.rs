@@ -3,6 +3,7 @@
 //! Plain functions over values: no clock, no logging, and no files beyond the `load` and `open`
 //! that read what the configuration names before the first event is looked at.
 
+pub mod actor;
 pub mod client;
 pub mod network;
 pub mod place;
