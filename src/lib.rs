@@ -2,6 +2,7 @@
 pub mod alert;
 pub mod batch;
 pub mod decode;
+pub mod detect;
 pub mod enrich;
 pub mod event;
 pub mod mask;

@@ -1,0 +1,65 @@
+//! Many failed attempts from one address.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::{Detector, Findings, Rule, Threshold};
+use crate::alert::Severity;
+use crate::enrich::Facts;
+use crate::enrich::client::Trusted;
+
+/// Thresholds of the built-in detectors that count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Failed requests of one address that make a storm.
+    pub failures: u32,
+    /// Within so many seconds of event time.
+    pub window_seconds: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { failures: 20, window_seconds: 300 }
+    }
+}
+
+/// 401 and 403 are told apart: one is about credentials, the other about rights.
+pub(super) struct Storm {
+    unauthenticated: Arc<Rule>,
+    forbidden: Arc<Rule>,
+}
+
+impl Storm {
+    pub(super) fn new(config: &Config) -> Self {
+        let counting = |id, title, techniques: &[&str]| {
+            let threshold = Some(Threshold { count: config.failures.max(1), window_seconds: config.window_seconds.max(1) });
+            Arc::new(Rule { threshold, ..(*Rule::new(id, title, techniques)).clone() })
+        };
+        Self {
+            unauthenticated: counting("unauthenticated-storm", "Many failed authentications from one address", &["T1110"]),
+            forbidden: counting("forbidden-storm", "Many forbidden requests from one address", &["T1613", "T1069"]),
+        }
+    }
+}
+
+impl Detector for Storm {
+    fn rules(&self) -> Vec<Arc<Rule>> {
+        vec![Arc::clone(&self.unauthenticated), Arc::clone(&self.forbidden)]
+    }
+
+    fn inspect(&self, facts: &Facts<'_, '_>, findings: &mut Findings) {
+        let (rule, what) = match facts.event.code() {
+            Some(401) => (&self.unauthenticated, "failed to authenticate"),
+            Some(403) => (&self.forbidden, "was refused"),
+            _ => return,
+        };
+        let origin = &facts.origin;
+        // Inside, a storm is mostly a client with a stale token that nobody stopped.
+        let severity = if origin.trusted == Trusted::Yes { Severity::Low } else { Severity::Medium };
+        let Threshold { count, window_seconds } = rule.threshold.unwrap_or(Threshold { count: 1, window_seconds: 1 });
+        let text = format!("{} {what} {count} times or more within {window_seconds} s", origin.shown());
+        findings.raise(rule, origin.subject(), severity, text);
+    }
+}
