@@ -3,5 +3,7 @@ pub mod alert;
 pub mod batch;
 pub mod event;
 pub mod metrics;
+pub mod segment;
 pub mod sink;
 pub mod source;
+pub mod state;
