@@ -133,6 +133,14 @@ impl StateDir {
         lock(&self.0.ballast).give_up()
     }
 
+    /// Tries once more without the ballast when there was no room with it.
+    pub(crate) fn with_ballast<T>(&self, mut attempt: impl FnMut() -> Result<T, WriteError>) -> Result<T, WriteError> {
+        match attempt() {
+            Err(WriteError::Full) if self.drop_ballast() => attempt(),
+            other => other,
+        }
+    }
+
     /// Takes the ballast back when there is room for it twice over. True when it is in place.
     pub fn restore_ballast(&self) -> bool {
         lock(&self.0.ballast).restore()
@@ -157,10 +165,10 @@ pub(crate) fn file_name(prefix: &str, name: &str, suffix: &str) -> String {
     file + suffix
 }
 
-/// Writes `path.new`, syncs it, and renames it to `path`.
+/// Writes `path~`, syncs it, and renames it to `path`.
 pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
     let mut fresh = path.as_os_str().to_owned();
-    fresh.push(".new");
+    fresh.push("~");
     let fresh = PathBuf::from(fresh);
     let written = disk::create(&fresh).and_then(|file| {
         disk::write_at(&file, bytes, 0)?;

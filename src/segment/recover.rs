@@ -65,7 +65,7 @@ pub(super) fn list(directory: &Path) -> anyhow::Result<Vec<u64>> {
     for entry in fs::read_dir(directory).with_context(reading)? {
         let path = entry.with_context(reading)?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if name.ends_with(".seg.new") {
+        if name.ends_with(".seg~") {
             fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))?;
         } else if let Some(first) = name.strip_suffix(".seg").and_then(|number| number.parse().ok()) {
             firsts.push(first);

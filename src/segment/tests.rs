@@ -9,15 +9,17 @@ use crate::state::disk::fault::{self, Op};
 
 const SMALL: u64 = 200;
 
+type Held = Vec<(u64, Vec<u8>)>;
+
 /// Opens the log and returns what it holds.
-fn open(directory: &Path, segment_bytes: u64) -> (Log, Vec<(u64, Vec<u8>)>, Vec<Damage>) {
+fn open(directory: &Path, segment_bytes: u64) -> (Log, Held, Vec<Damage>) {
     let mut held = Vec::new();
     let visit = |record: &Record<'_>, _| held.push((record.seq, record.payload.to_vec()));
     let (log, damages) = Log::open(directory.to_owned(), segment_bytes, visit).unwrap();
     (log, held, damages)
 }
 
-fn drain(reader: &mut Reader) -> Vec<(u64, Vec<u8>)> {
+fn drain(reader: &mut Reader) -> Held {
     std::iter::from_fn(|| reader.next().unwrap()).map(|record| (record.seq, record.payload)).collect()
 }
 
@@ -32,7 +34,7 @@ fn segment_files(directory: &Path) -> Vec<PathBuf> {
     files
 }
 
-fn numbered(range: std::ops::Range<u64>) -> Vec<(u64, Vec<u8>)> {
+fn numbered(range: std::ops::Range<u64>) -> Held {
     range.map(|seq| (seq, format!("payload {seq}").into_bytes())).collect()
 }
 
