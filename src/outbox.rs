@@ -139,16 +139,14 @@ impl Outbox {
             Ok(written) => {
                 self.0.metrics.revisions.inc_by(written.written as u64);
                 lock(&self.0.books).full_at = None;
-                if !self.0.state.has_ballast() {
-                    self.0.state.restore_ballast();
-                }
+                self.observe();
             }
             Err(_) => {
                 alerts.iter_mut().zip(proposed).for_each(|(alert, revision)| alert.revision = revision);
                 self.0.note_full();
+                self.0.count();
             }
         }
-        self.observe();
         written
     }
 
@@ -206,18 +204,13 @@ impl Outbox {
         drop(self.0.freed.wait_timeout_while(books, timeout, still_full));
     }
 
-    /// Brings the metrics up to date. Appends and cursors do; a clock must, for ages grow by themselves.
+    /// Brings the metrics up to date, and takes the room kept back again when there is some. Appends and cursors
+    /// do so; a clock must too, for ages grow by themselves and others make room on the disk.
     pub fn observe(&self) {
-        let (metrics, end) = (&self.0.metrics, self.end());
-        let books = lock(&self.0.books);
-        let slowest = books.slowest(end);
-        metrics.outbox_alerts.set(books.count_from(slowest));
-        metrics.outbox_bytes.set(i64::try_from(self.0.view.bytes_from(0)).unwrap_or(i64::MAX));
-        metrics.outbox_age.set(books.age_from(slowest));
-        for cursor in &books.cursors {
-            let label = BySink { sink: cursor.name.clone() };
-            metrics.backlog.get_or_create(&label).set(books.count_from(cursor.taken));
+        if !self.0.state.has_ballast() {
+            self.0.state.restore_ballast();
         }
+        self.0.count();
     }
 }
 
@@ -239,6 +232,19 @@ impl Shared {
         drop(books);
         self.ended.send_replace(end);
         Ok(Written { end, written, let_go })
+    }
+
+    fn count(&self) {
+        let (metrics, end) = (&self.metrics, self.view.end());
+        let books = lock(&self.books);
+        let slowest = books.slowest(end);
+        metrics.outbox_alerts.set(books.count_from(slowest));
+        metrics.outbox_bytes.set(i64::try_from(self.view.bytes_from(0)).unwrap_or(i64::MAX));
+        metrics.outbox_age.set(books.age_from(slowest));
+        for cursor in &books.cursors {
+            let label = BySink { sink: cursor.name.clone() };
+            metrics.backlog.get_or_create(&label).set(books.count_from(cursor.taken));
+        }
     }
 
     /// Counts a wait once, however often it is tried again.

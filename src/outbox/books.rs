@@ -127,19 +127,13 @@ impl Books {
         }
     }
 
-    /// The first alert that a full outbox can do without.
-    pub(super) fn first_removable(&self, end: u64) -> Option<u64> {
-        let limits = self.limits(end);
-        let mut in_reach = self.entries.iter().take_while(|entry| entry.spot.seq < self.keep_from);
-        in_reach.find(|entry| self.removable(entry, limits)).map(|entry| entry.spot.seq)
-    }
-
     /// The alerts that a full outbox can do without, among the numbers `first..end_of_segment`.
     pub(super) fn removable_in(&self, first: u64, end_of_segment: u64, end: u64) -> Vec<Removed> {
         let limits = self.limits(end);
         let range = self.index_of(first)..self.index_of(end_of_segment);
         let removable = self.entries.range(range).filter(|entry| self.removable(entry, limits));
-        removable.map(|entry| Removed { superseded: self.superseded(entry), entry: entry.clone() }).collect()
+        let loss = |entry: &Entry| entry.spot.seq >= limits.0 && !self.superseded(entry);
+        removable.map(|entry| Removed { loss: loss(entry), entry: entry.clone() }).collect()
     }
 
     /// These are on disk no more.
@@ -185,6 +179,6 @@ impl Books {
 #[derive(Debug)]
 pub(super) struct Removed {
     pub(super) entry: Entry,
-    /// A newer revision of it is still held.
-    pub(super) superseded: bool,
+    /// Some sink will not be told: it has not taken it, and no newer revision is held.
+    pub(super) loss: bool,
 }

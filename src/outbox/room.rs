@@ -13,6 +13,9 @@ use crate::state::lock;
 /// Share of the outbox that alerts below high may fill; the rest is kept for high and critical ones.
 const MILD_SHARE: (u64, u64) = (9, 10);
 
+/// A segment is written anew for what costs nobody anything only when that frees more than this part of it.
+const REWRITE_SHARE: u64 = 16;
+
 const OUTBOX_FULL: ByReason = ByReason { reason: "outbox_full" };
 
 impl Shared {
@@ -53,17 +56,17 @@ impl Shared {
         }
     }
 
-    /// Writes the oldest segment that holds something to let go anew without it. False when there is none.
+    /// Writes the oldest segment from which it is worth taking something anew without it. False when there is none.
     fn thin_oldest(&self, log: &mut Log) -> Result<bool, AppendError> {
         let segments = self.view.segments();
+        let Some((_, sealed)) = segments.split_last() else { return Ok(false) };
         let books = lock(&self.books);
-        let Some(seq) = books.first_removable(log.end()) else { return Ok(false) };
-        let Some(&(first, end)) = segments.iter().find(|&&(_, end)| end > seq) else { return Ok(false) };
-        if segments.last().is_some_and(|&(last, _)| last == first) {
-            return Ok(false);
-        }
-        let removed = books.removable_in(first, end, log.end());
+        let found = sealed.iter().find_map(|&(first, end)| {
+            let removable = books.removable_in(first, end, log.end());
+            self.worth_it(&removable).then_some((first, removable))
+        });
         drop(books);
+        let Some((first, removed)) = found else { return Ok(false) };
         let gone: HashSet<u64> = removed.iter().map(|removed| removed.entry.spot.seq).collect();
         if !self.state.with_ballast(|| log.rewrite(first, |seq| !gone.contains(&seq)))? {
             return Ok(false);
@@ -73,17 +76,22 @@ impl Shared {
         Ok(true)
     }
 
+    /// What costs nobody anything trickles in alert by alert while the outbox is full; a segment is not written anew
+    /// for each of them.
+    fn worth_it(&self, removable: &[Removed]) -> bool {
+        let bytes: u64 = removable.iter().map(|removed| u64::from(removed.entry.bytes)).sum();
+        removable.iter().any(|removed| removed.loss) || bytes > self.config.segment_bytes() / REWRITE_SHARE
+    }
+
     fn account(&self, removed: &[Removed]) {
         let mut books = lock(&self.books);
-        let slowest = books.slowest(u64::MAX);
-        for removed in removed.iter().filter(|removed| removed.entry.spot.seq >= slowest) {
-            let seq = removed.entry.spot.seq;
-            if !removed.superseded {
+        for Removed { entry, loss } in removed {
+            if *loss {
                 self.metrics.dropped.get_or_create(&OUTBOX_FULL).inc();
-                books.lose(seq, removed.entry.spot.time);
+                books.lose(entry.spot.seq, entry.spot.time);
                 continue;
             }
-            for cursor in books.cursors.iter().filter(|cursor| cursor.taken <= seq) {
+            for cursor in books.cursors.iter().filter(|cursor| cursor.taken <= entry.spot.seq) {
                 let label = BySinkResult { sink: cursor.name.clone(), result: "superseded" };
                 self.metrics.deliveries.get_or_create(&label).inc();
             }

@@ -328,6 +328,15 @@ fn a_required_sink_loses_nothing_and_reading_pauses() {
 }
 
 #[test]
+fn superseded_revisions_go_before_anything_is_refused() {
+    let lab = Lab::new(&["loki"]);
+    let outbox = lab.open();
+    (1..500).for_each(|count| drop(outbox.append(&mut [alert("a", count, Severity::High)]).unwrap()));
+    assert_eq!((lab.dropped(), lab.superseded("loki") > 0), (0, true));
+    assert_eq!(take_all(&outbox, "loki"), ["a.499"]);
+}
+
+#[test]
 fn what_a_replay_needs_is_not_let_go() {
     let lab = Lab::new(&["loki"]);
     let outbox = lab.open();
