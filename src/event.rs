@@ -333,7 +333,11 @@ impl<'a> Event<'a> {
 
     /// The HTTP status code of the answer.
     pub fn code(&self) -> Option<u16> {
-        let digits = self.response_status?.get("code")?.bytes();
+        let status = self.response_status?;
+        if status.bytes() == br#"{"metadata":{},"code":200}"# {
+            return Some(200);
+        }
+        let digits = status.get("code")?.bytes();
         std::str::from_utf8(digits).ok()?.parse().ok()
     }
 
@@ -350,6 +354,16 @@ impl<'a> Event<'a> {
     /// When the server received the request, by its own clock.
     pub fn received(&self) -> Option<Timestamp> {
         Timestamp::parse(self.received.raw())
+    }
+
+    /// The time of receipt as logged.
+    pub fn received_raw(&self) -> &'a [u8] {
+        self.received.raw()
+    }
+
+    /// The time of this stage as logged.
+    pub fn stage_time_raw(&self) -> &'a [u8] {
+        self.stage_time.raw()
     }
 
     /// When this stage was reached; of an event cut before it, when the request was received.

@@ -1,0 +1,156 @@
+//! One open alert: what was said of it and what has come since.
+
+use serde::{Deserialize, Serialize};
+
+use super::{DAY_SECONDS, Hit, Pair, QUIET_SECONDS};
+use crate::alert::{Alert, AlertRule, Reason, Status};
+use crate::detect::Finding;
+use crate::event::Timestamp;
+use crate::request::Key;
+
+/// Most events named by an alert: the first, and the newest.
+const EVENTS_MAX: usize = 16;
+
+/// Most reasons an alert carries. Beyond it further ones are counted only.
+const REASONS_MAX: usize = 16;
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Open {
+    pub(super) alert: Alert,
+    pub(super) pairs: Vec<Pair>,
+    /// It stands for many subjects.
+    pub(super) folds: bool,
+    /// Some request in it succeeded.
+    pub(super) success: bool,
+    /// The request that client, actor and request show: the gravest so far.
+    shown: Key,
+    /// How many were counted when it was last said.
+    said: u64,
+}
+
+impl Open {
+    /// The alert that these findings of one hit found, gravest first.
+    pub(super) fn found(id: &str, findings: &[&Finding], hit: &Hit, folds: bool) -> Self {
+        let gravest = findings[0];
+        let rule = &gravest.rule;
+        let alert = Alert {
+            id: id.to_owned(),
+            revision: 0,
+            status: Status::Open,
+            severity: gravest.severity,
+            rule: AlertRule { id: rule.id.clone(), title: rule.title.clone(), techniques: rule.techniques.clone() },
+            subject: gravest.subject.clone(),
+            summary: gravest.text.clone(),
+            reasons: findings.iter().take(REASONS_MAX).map(|finding| reason(finding)).collect(),
+            cluster: hit.cluster.clone(),
+            first_seen: hit.time,
+            last_seen: hit.time,
+            count: u64::from(rule.threshold.map_or(1, |threshold| threshold.count)),
+            client: hit.client.clone(),
+            actor: hit.actor.clone(),
+            request: hit.request.clone(),
+            events: hit.event.iter().cloned().collect(),
+            evidence: hit.evidence.clone(),
+        };
+        let pairs = findings.iter().map(|finding| Pair::of(finding)).collect();
+        Self { alert, pairs, folds, success: hit.success, shown: hit.keys.request, said: 0 }
+    }
+
+    /// Counts one more event; `fresh` when its request was not counted yet. Says whether that is worth a revision.
+    pub(super) fn count(&mut self, finding: &Finding, hit: &Hit, fresh: bool) -> bool {
+        let news = self.join(finding, hit);
+        self.alert.count += u64::from(fresh);
+        news || (fresh && is_round(self.alert.count))
+    }
+
+    /// Takes in a finding of a request that is counted already. Says whether that is worth a revision.
+    pub(super) fn join(&mut self, finding: &Finding, hit: &Hit) -> bool {
+        self.success |= hit.success;
+        self.alert.first_seen = self.alert.first_seen.min(hit.time);
+        self.alert.last_seen = self.alert.last_seen.max(hit.time);
+        self.note_event(hit);
+        let graver = finding.severity > self.alert.severity;
+        let new_reason = self.note_reason(finding);
+        let outcome = |request: &Option<crate::alert::Request>| request.as_ref().map(|request| request.outcome.clone());
+        let later_outcome = self.shown == hit.keys.request && outcome(&self.alert.request) != outcome(&hit.request);
+        if graver || later_outcome {
+            self.shown = hit.keys.request;
+            self.alert.client.clone_from(&hit.client);
+            self.alert.actor.clone_from(&hit.actor);
+            self.alert.request.clone_from(&hit.request);
+        }
+        if graver || (later_outcome && finding.rule.id == self.alert.rule.id) {
+            self.alert.severity = self.alert.severity.max(finding.severity);
+            self.alert.summary.clone_from(&finding.text);
+        }
+        graver || new_reason || later_outcome
+    }
+
+    fn note_event(&mut self, hit: &Hit) {
+        let Some(event) = &hit.event else { return };
+        if self.alert.events.contains(event) {
+            return;
+        }
+        if self.alert.events.len() >= EVENTS_MAX {
+            self.alert.events.remove(1);
+        }
+        self.alert.events.push(event.clone());
+    }
+
+    /// Adds the finding to the reasons, or lets its graver form stand for what is there. Says whether it is a new one.
+    fn note_reason(&mut self, finding: &Finding) -> bool {
+        let same = |reason: &&mut Reason| reason.rule == finding.rule.id && reason.subject == finding.subject;
+        let full = self.alert.reasons.len() >= REASONS_MAX;
+        match self.alert.reasons.iter_mut().find(same) {
+            Some(known) => {
+                if finding.severity > known.severity {
+                    *known = reason(finding);
+                }
+                false
+            }
+            None if full || self.folds => false,
+            None => {
+                self.alert.reasons.push(reason(finding));
+                self.pairs.push(Pair::of(finding));
+                true
+            }
+        }
+    }
+
+    /// Event time at which it closes if nothing more comes.
+    pub(super) fn due(&self) -> Timestamp {
+        let quiet = self.alert.last_seen.plus_seconds(QUIET_SECONDS);
+        quiet.min(self.alert.first_seen.plus_seconds(DAY_SECONDS))
+    }
+
+    pub(super) fn has_unsaid(&self) -> bool {
+        self.alert.count > self.said
+    }
+
+    /// The next revision.
+    pub(super) fn say(&mut self) -> Alert {
+        self.alert.revision += 1;
+        self.said = self.alert.count;
+        self.alert.clone()
+    }
+
+    /// The last revision.
+    pub(super) fn close(mut self) -> Alert {
+        self.alert.status = Status::Closed;
+        self.say()
+    }
+}
+
+fn reason(finding: &Finding) -> Reason {
+    Reason {
+        rule: finding.rule.id.clone(),
+        subject: finding.subject.clone(),
+        severity: finding.severity,
+        text: finding.text.clone(),
+    }
+}
+
+/// 10, 100, 1,000 and so on.
+fn is_round(count: u64) -> bool {
+    count >= 10 && 10u64.checked_pow(count.ilog10()) == Some(count)
+}
