@@ -120,7 +120,8 @@ async fn a_long_line_loses_its_evidence_and_says_so() {
     let (_, _, line, metadata) = entries(&server.asked()[0]).remove(0);
     assert!(line.len() < 256 * 1024);
     assert_eq!(metadata["evidence_cut"], "true");
-    assert_eq!(serde_json::from_str::<Alert>(&line).unwrap().evidence, None);
+    let evidence = serde_json::from_str::<Alert>(&line).unwrap().evidence.unwrap();
+    assert_eq!((evidence.event.get(), evidence.cut, evidence.bytes), ("null", true, 1432));
 }
 
 #[tokio::test]

@@ -86,14 +86,24 @@ async fn each_way_to_say_who_we_are_is_read_from_its_file() {
 
 #[tokio::test]
 async fn what_fails_in_the_middle_is_named() {
-    let script = [status(200), status(400), status(202), header(503, "retry-after", "7")];
+    let script = [status(200), status(400), status(400), status(202), header(503, "retry-after", "7")];
     let server = Server::start(script);
     let error = webhook(&server, json!({})).send(&alerts(6)).await.unwrap_err();
     let SendError::Partly { rejected, retry, after, cause } = error else { panic!("{error}") };
     assert_eq!(rejected.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [1]);
     assert_eq!((retry, after), (vec![3, 4, 5], Some(Duration::from_secs(7))));
     assert!(cause.unwrap().to_string().contains("503"));
-    assert_eq!(server.asked().len(), 4);
+    assert_eq!(server.asked().len(), 5);
+}
+
+#[tokio::test]
+async fn an_event_the_receiver_refuses_does_not_keep_its_alert_out() {
+    let server = Server::start([status(413), status(200)]);
+    webhook(&server, json!({})).send(&alerts(1)).await.unwrap();
+    let [whole, bare] = [0, 1].map(|number| server.asked()[number].json());
+    assert_eq!(whole["evidence"]["event"]["verb"], "list");
+    assert_eq!(bare["evidence"], json!({"event": null, "cut": true, "bytes": 1432}));
+    assert_eq!(bare["id"], whole["id"]);
 }
 
 /// Sends one alert and says what came of it: `retry`, `slow` or `reject`, and the message.
@@ -120,7 +130,7 @@ async fn failures_are_told_apart_and_show_no_secret() {
         (header(307, "location", &location), "slow", "redirects to http://127.0.0.1"),
         (Answer::Cut, "retry", "no answer"),
     ] {
-        let server = Server::start([answer]);
+        let server = Server::start([answer.clone(), answer]);
         let (outcome, text) = outcome(&mut webhook(&server, json!({}))).await;
         assert_eq!(outcome, expected, "{text}");
         assert!(text.contains(word) && text.contains(&server.address.to_string()), "{text}");
