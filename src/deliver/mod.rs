@@ -26,8 +26,9 @@ use pace::Pace;
 /// One sink's view of the outbox.
 pub trait Backlog: Send {
     /// The next alerts, oldest first, at most so many and so many bytes (a single larger one comes alone);
-    /// nothing when there are none. Called only after [`Backlog::done`] with those before, or first of all.
-    fn next(&mut self, max_alerts: usize, max_bytes: usize) -> Option<Vec<Alert>>;
+    /// nothing when there are none. Called only after [`Backlog::done`] with those before, or first of all; after
+    /// an error it is called again.
+    fn next(&mut self, max_alerts: usize, max_bytes: usize) -> anyhow::Result<Option<Vec<Alert>>>;
 
     /// Waits until there may be alerts; at once when there are some already.
     fn wait(&mut self) -> impl Future<Output = ()> + Send;
@@ -96,11 +97,16 @@ pub async fn deliver<S: Sink>(
     };
     lane.show_circuit();
     while !stop.is_cancelled() {
-        let Some(mut alerts) = source.next(lane.config.batch_alerts, lane.config.batch_bytes) else {
-            tokio::select! {
+        let mut alerts = match source.next(lane.config.batch_alerts, lane.config.batch_bytes) {
+            Ok(Some(alerts)) => alerts,
+            Ok(None) => tokio::select! {
                 () = stop.cancelled() => return,
                 () = source.wait() => continue,
-            }
+            },
+            Err(error) => match lane.failed(0, None, &error.context("read the next alerts")).await {
+                Ok(()) => continue,
+                Err(Stopped) => return,
+            },
         };
         alerts.retain(|alert| alert.severity >= lane.config.min_severity);
         let handed_over = lane.hand_over(alerts).await;

@@ -76,15 +76,20 @@ impl Sink for Script {
 struct Memory {
     left: VecDeque<Alert>,
     out: usize,
+    next_failures: usize,
     done_failures: usize,
     empty: Arc<Notify>,
 }
 
 impl Backlog for Memory {
-    fn next(&mut self, max_alerts: usize, _: usize) -> Option<Vec<Alert>> {
+    fn next(&mut self, max_alerts: usize, _: usize) -> anyhow::Result<Option<Vec<Alert>>> {
         assert_eq!(self.out, 0, "next without done");
+        if self.next_failures > 0 {
+            self.next_failures -= 1;
+            anyhow::bail!("input/output error");
+        }
         self.out = self.left.len().min(max_alerts);
-        (self.out > 0).then(|| self.left.iter().take(self.out).cloned().collect())
+        Ok((self.out > 0).then(|| self.left.iter().take(self.out).cloned().collect()))
     }
 
     async fn wait(&mut self) {
@@ -109,20 +114,27 @@ struct Run {
     dir: tempfile::TempDir,
     metrics: Metrics,
     config: Config,
+    next_failures: usize,
     done_failures: usize,
 }
 
 impl Run {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        Self { dir, metrics: Metrics::new(), config: Config::default(), done_failures: 0 }
+        Self { dir, metrics: Metrics::new(), config: Config::default(), next_failures: 0, done_failures: 0 }
     }
 
     /// Delivers the alerts and returns when all are done with.
     async fn deliver<S: Sink>(&self, alerts: Vec<Alert>, sink: S) {
         let (stop, empty) = (CancellationToken::new(), Arc::new(Notify::new()));
         let left = alerts.into();
-        let source = Memory { left, out: 0, done_failures: self.done_failures, empty: Arc::clone(&empty) };
+        let source = Memory {
+            left,
+            out: 0,
+            next_failures: self.next_failures,
+            done_failures: self.done_failures,
+            empty: Arc::clone(&empty),
+        };
         let dead = DeadLetters::new(self.dir.path(), "test");
         let (name, metrics, config) = ("test".to_owned(), self.metrics.clone(), self.config.clone());
         let lane = tokio::spawn(deliver(name, sink, source, dead, metrics, config, stop.clone()));
@@ -263,9 +275,9 @@ async fn an_alert_that_cannot_be_parked_waits_for_room() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cursor_that_cannot_be_saved_is_saved_later() {
+async fn a_backlog_that_cannot_be_read_or_saved_is_tried_again() {
     let mut run = Run::new();
-    run.done_failures = 3;
+    (run.next_failures, run.done_failures) = (7, 3);
     let (sink, seen) = Script::new([], &[]);
     run.deliver(sample::alerts(150), sink).await;
     assert_eq!(seen.lock().unwrap().taken, ids(0..150));
@@ -278,7 +290,13 @@ async fn stopping_waits_for_nothing_for_long() {
         let (sink, _) = Script::new(steps, &[]);
         let dir = tempfile::tempdir().unwrap();
         let stop = CancellationToken::new();
-        let source = Memory { left: sample::alerts(alerts).into(), out: 0, done_failures: 0, empty: Arc::default() };
+        let source = Memory {
+            left: sample::alerts(alerts).into(),
+            out: 0,
+            next_failures: 0,
+            done_failures: 0,
+            empty: Arc::default(),
+        };
         let dead = DeadLetters::new(dir.path(), "test");
         let lane = deliver("test".to_owned(), sink, source, dead, Metrics::new(), Config::default(), stop.clone());
         let lane = tokio::spawn(lane);

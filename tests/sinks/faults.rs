@@ -26,9 +26,9 @@ struct Memory {
 }
 
 impl Backlog for Memory {
-    fn next(&mut self, max_alerts: usize, _: usize) -> Option<Vec<Alert>> {
+    fn next(&mut self, max_alerts: usize, _: usize) -> anyhow::Result<Option<Vec<Alert>>> {
         self.out = self.left.len().min(max_alerts);
-        (self.out > 0).then(|| self.left.iter().take(self.out).cloned().collect())
+        Ok((self.out > 0).then(|| self.left.iter().take(self.out).cloned().collect()))
     }
 
     async fn wait(&mut self) {
