@@ -1,5 +1,10 @@
 //! Where alerts go. A sink sends what it is given, once; whoever calls it retries.
 
+pub mod elasticsearch;
+pub mod loki;
+pub mod stdout;
+pub mod webhook;
+
 use std::future::Future;
 use std::time::Duration;
 
