@@ -1,7 +1,14 @@
 //! Gatecrier stands at the Kubernetes API server's gate.
 pub mod alert;
+pub mod amount;
 pub mod batch;
+pub mod config;
+pub mod detect;
+pub mod enrich;
 pub mod event;
 pub mod metrics;
+pub mod outbox;
+pub mod server;
 pub mod sink;
 pub mod source;
+pub mod terminal;

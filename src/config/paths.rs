@@ -1,0 +1,86 @@
+//! Every path a configuration can hold, in one table: made absolute against the configuration file's
+//! folder, and, where the file must be there already, looked for.
+
+use std::path::{Path, PathBuf};
+
+use super::Config;
+use super::error::Problem;
+use super::outline::Outline;
+
+/// A path in the configuration and the keys that lead to it.
+struct Entry<'a> {
+    keys: Vec<String>,
+    path: &'a mut PathBuf,
+    must_exist: bool,
+}
+
+impl<'a> Entry<'a> {
+    fn needed(keys: &[&str], path: &'a mut PathBuf) -> Self {
+        Self { must_exist: true, ..Self::later(keys, path) }
+    }
+
+    /// A file or folder that may appear later.
+    fn later(keys: &[&str], path: &'a mut PathBuf) -> Self {
+        Self { keys: keys.iter().map(|key| (*key).to_owned()).collect(), path, must_exist: false }
+    }
+}
+
+/// Makes paths absolute against `base` and tells of the files that are missing.
+pub fn resolve(config: &mut Config, base: &Path, outline: &Outline<'_>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for entry in entries(config) {
+        *entry.path = base.join(&*entry.path);
+        if !entry.must_exist {
+            continue;
+        }
+        if let Err(error) = std::fs::File::open(&*entry.path) {
+            let keys: Vec<&str> = entry.keys.iter().map(String::as_str).collect();
+            let shown = entry.path.display();
+            let advice = match error.kind() {
+                std::io::ErrorKind::NotFound => {
+                    "create it, or correct the path; relative paths begin at the configuration file's folder"
+                }
+                _ => "see that this user may read it",
+            };
+            problems.push(outline.problem(&keys, format!("cannot read `{shown}`: {error}")).advise(advice));
+        }
+    }
+    problems
+}
+
+fn entries(config: &mut Config) -> Vec<Entry<'_>> {
+    let mut all = vec![Entry::later(&["state"], &mut config.state)];
+    for (name, source) in &mut config.sources {
+        if let Some(file) = &mut source.file {
+            all.push(Entry::later(&["sources", name, "file", "path"], &mut file.path));
+        }
+    }
+    for (name, network) in &mut config.networks {
+        let files = network.files.iter_mut().enumerate();
+        all.extend(files.map(|(at, file)| Entry::needed(&["networks", name, "files", &at.to_string()], file)));
+    }
+    let places = [("country", &mut config.places.country), ("asn", &mut config.places.asn)];
+    for (key, path) in places {
+        all.extend(path.as_mut().map(|path| Entry::needed(&["places", key], path)));
+    }
+    if let Some(tls) = &mut config.server.tls {
+        all.push(Entry::needed(&["server", "tls", "cert_file"], &mut tls.cert_file));
+        all.push(Entry::needed(&["server", "tls", "key_file"], &mut tls.key_file));
+    }
+    all.extend(sink_entries(&mut config.sinks));
+    all
+}
+
+fn sink_entries(sinks: &mut super::Sinks) -> Vec<Entry<'_>> {
+    let webhooks = sinks.webhook.iter_mut().map(|(name, sink)| ("webhook", name, "secret_file", &mut sink.secret_file));
+    let loki = sinks.loki.iter_mut().map(|(name, sink)| ("loki", name, "secret_file", &mut sink.secret_file));
+    let elasticsearch = sinks
+        .elasticsearch
+        .iter_mut()
+        .map(|(name, sink)| ("elasticsearch", name, "secret_file", &mut sink.secret_file));
+    webhooks
+        .chain(loki)
+        .chain(elasticsearch)
+        .filter_map(|(kind, name, key, path)| Some(Entry::needed(&["sinks", kind, name, key], path.as_mut()?)))
+        .collect()
+}

@@ -1,0 +1,5 @@
+//! Health and metrics over HTTP.
+
+mod config;
+
+pub use config::{Config, Tls};
