@@ -2,12 +2,14 @@
 pub mod alert;
 pub mod amount;
 pub mod batch;
+pub mod cli;
 pub mod config;
 pub mod detect;
 pub mod enrich;
 pub mod event;
 pub mod metrics;
 pub mod outbox;
+pub mod secret;
 pub mod server;
 pub mod sink;
 pub mod source;

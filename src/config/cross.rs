@@ -22,14 +22,14 @@ pub fn errors(config: &Config, outline: &Outline<'_>, purpose: Purpose) -> Vec<P
     problems.extend(unknown_zones(config, outline));
     problems.extend(twofold_hops(config, outline));
     problems.extend(same_policy_names(config, outline));
+    problems.extend(twofold_ranges(config, outline));
+    problems.extend(empty_entries(config, outline));
     problems
 }
 
 /// What is allowed but probably not meant.
 pub fn warnings(config: &Config, outline: &Outline<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();
-    problems.extend(twofold_ranges(config, outline));
-    problems.extend(empty_networks(config, outline));
     if config.state.is_relative() {
         let message = "the state directory is a relative path: it begins at the configuration file's folder";
         problems.push(outline.problem(&["state"], message).advise(
@@ -174,7 +174,7 @@ struct Range<'a> {
 
 fn ranges<'a>(groups: impl Iterator<Item = (&'a String, &'a Vec<Cidr>)>) -> Vec<Range<'a>> {
     let of = |(name, cidrs): (&'a String, &'a Vec<Cidr>)| {
-        cidrs.iter().enumerate().map(move |(at, cidr)| Range { name, at, net: cidr.0.trunc() })
+        cidrs.iter().enumerate().map(move |(at, cidr)| Range { name, at, net: cidr.net() })
     };
     groups.flat_map(of).collect()
 }
@@ -199,37 +199,35 @@ fn twofold_hops(config: &Config, outline: &Outline<'_>) -> Vec<Problem> {
     problems
 }
 
-/// One range in two networks of different kinds: which one holds is not to be seen.
+/// One range in two networks: which one holds is not to be seen.
 fn twofold_ranges(config: &Config, outline: &Outline<'_>) -> Vec<Problem> {
     let all = ranges(config.networks.iter().map(|(name, network)| (name, &network.cidrs)));
     let mut first: BTreeMap<IpNet, &Range<'_>> = BTreeMap::new();
     let mut problems = Vec::new();
     for range in &all {
-        let Some(other) = first.insert(range.net, range) else { continue };
-        let kinds = (config.networks[other.name].kind, config.networks[range.name].kind);
-        if kinds.0 == kinds.1 {
-            continue;
-        }
+        let Some(other) = first.insert(range.net, range).filter(|other| other.name != range.name) else { continue };
+        let kinds = [other, range].map(|range| config.networks[range.name].kind.word());
         let message = format!(
             "{} is in the networks `{}` ({}) and `{}` ({})",
-            range.net,
-            other.name,
-            kinds.0.word(),
-            range.name,
-            kinds.1.word()
+            range.net, other.name, kinds[0], range.name, kinds[1]
         );
         let problem = outline.problem(&["networks", range.name, "cidrs", &range.at.to_string()], message);
-        problems.push(problem.advise("list it in one of them"));
+        problems.push(problem.advise("keep it in one of them"));
     }
     problems
 }
 
-fn empty_networks(config: &Config, outline: &Outline<'_>) -> Vec<Problem> {
-    let empty = config.networks.iter().filter(|(_, network)| network.cidrs.is_empty() && network.files.is_empty());
-    empty
-        .map(|(name, _)| {
-            let message = format!("the network `{name}` has no addresses");
-            outline.problem_with_key(&["networks", name], message).advise("add `cidrs` or `files`")
+fn empty_entries(config: &Config, outline: &Outline<'_>) -> Vec<Problem> {
+    let networks = config.networks.iter().map(|(name, entry)| ("networks", name, &entry.cidrs, &entry.files));
+    let proxies = config.proxies.iter().map(|(name, entry)| ("proxies", name, &entry.cidrs, &entry.files));
+    let hops = config.hiding_hops.iter().map(|(name, entry)| ("hiding_hops", name, &entry.cidrs, &entry.files));
+    let all = networks.chain(proxies).chain(hops);
+    all.filter(|(_, _, cidrs, files)| cidrs.is_empty() && files.is_empty())
+        .map(|(section, name, ..)| {
+            let message = format!("`{section}.{name}` has no addresses");
+            outline
+                .problem_with_key(&[section, name], message)
+                .advise("add `cidrs: […]`, or `files: […]` with one a line")
         })
         .collect()
 }

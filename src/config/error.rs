@@ -52,6 +52,13 @@ impl Problem {
         &self.message
     }
 
+    /// All but the snippet in one line, for logs.
+    pub fn in_one_line(&self) -> String {
+        let place = self.spot.as_ref().map_or(String::new(), |spot| format!(":{}:{}", spot.line, spot.column));
+        let advice = if self.advice.is_empty() { String::new() } else { format!("; {}", self.advice) };
+        escape_terminal(&format!("{}{place}: {}{advice}", self.file, self.message)).into_owned()
+    }
+
     /// The line, from 1, when it stands somewhere.
     pub fn line(&self) -> Option<usize> {
         self.spot.as_ref().map(|spot| spot.line)

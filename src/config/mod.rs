@@ -34,11 +34,11 @@ pub struct Config {
     /// What is read, by a name of one's choice.
     pub sources: BTreeMap<String, Source>,
     /// Named networks.
-    pub networks: BTreeMap<String, enrich::network::Network>,
+    pub networks: BTreeMap<String, enrich::trust::NetworkConfig>,
     /// Proxies that end TLS and append the address they saw.
-    pub proxies: BTreeMap<String, enrich::network::Proxy>,
+    pub proxies: BTreeMap<String, enrich::trust::ProxyConfig>,
     /// Balancers and address translators that hide the client's address.
-    pub hiding_hops: BTreeMap<String, enrich::network::Hop>,
+    pub hiding_hops: BTreeMap<String, enrich::trust::HidingHopConfig>,
     /// MaxMind-format files.
     pub places: enrich::place::Config,
     /// Who may come only from where.
@@ -116,6 +116,13 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserialize
     Option::<T>::deserialize(deserializer).map(|value| Some(value.unwrap_or_default()))
 }
 
+impl Sinks {
+    /// Whether no sink is named.
+    pub fn is_empty(&self) -> bool {
+        self.stdout.is_none() && self.webhook.is_empty() && self.loki.is_empty() && self.elasticsearch.is_empty()
+    }
+}
+
 impl Config {
     /// Reads and checks a configuration to run with. The error's text is the complete message for people.
     ///
@@ -141,14 +148,20 @@ impl Config {
         from_text(text, Path::new(file_name), Purpose::Run)
     }
 
-    /// The networks with all that has a role in a chain of hops.
-    pub fn network(&self) -> enrich::network::Config {
-        enrich::network::Config {
+    /// The sections that say whom to trust, as one. Paths in it are absolute, or relative to the current folder.
+    pub fn trust(&self) -> enrich::trust::Config {
+        enrich::trust::Config {
             networks: self.networks.clone(),
             proxies: self.proxies.clone(),
             hiding_hops: self.hiding_hops.clone(),
         }
     }
+}
+
+/// The line, from 1, that the value at `keys` stands on, for messages that point at it.
+pub fn line_of(file: &Path, keys: &[&str]) -> Option<usize> {
+    let text = std::fs::read_to_string(file).ok()?;
+    Outline::new(&text, String::new()).problem(keys, "").line()
 }
 
 /// What a configuration is read for.

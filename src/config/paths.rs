@@ -3,9 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Config;
 use super::error::Problem;
 use super::outline::Outline;
+use super::{Config, Sinks};
+use crate::sink::http::{Auth, Tls};
 
 /// A path in the configuration and the keys that lead to it.
 struct Entry<'a> {
@@ -55,10 +56,9 @@ fn entries(config: &mut Config) -> Vec<Entry<'_>> {
             all.push(Entry::later(&["sources", name, "file", "path"], &mut file.path));
         }
     }
-    for (name, network) in &mut config.networks {
-        let files = network.files.iter_mut().enumerate();
-        all.extend(files.map(|(at, file)| Entry::needed(&["networks", name, "files", &at.to_string()], file)));
-    }
+    all.extend(config.networks.iter_mut().flat_map(|(name, entry)| lists("networks", name, &mut entry.files)));
+    all.extend(config.proxies.iter_mut().flat_map(|(name, entry)| lists("proxies", name, &mut entry.files)));
+    all.extend(config.hiding_hops.iter_mut().flat_map(|(name, entry)| lists("hiding_hops", name, &mut entry.files)));
     let places = [("country", &mut config.places.country), ("asn", &mut config.places.asn)];
     for (key, path) in places {
         all.extend(path.as_mut().map(|path| Entry::needed(&["places", key], path)));
@@ -71,16 +71,37 @@ fn entries(config: &mut Config) -> Vec<Entry<'_>> {
     all
 }
 
-fn sink_entries(sinks: &mut super::Sinks) -> Vec<Entry<'_>> {
-    let webhooks = sinks.webhook.iter_mut().map(|(name, sink)| ("webhook", name, "secret_file", &mut sink.secret_file));
-    let loki = sinks.loki.iter_mut().map(|(name, sink)| ("loki", name, "secret_file", &mut sink.secret_file));
-    let elasticsearch = sinks
-        .elasticsearch
-        .iter_mut()
-        .map(|(name, sink)| ("elasticsearch", name, "secret_file", &mut sink.secret_file));
-    webhooks
-        .chain(loki)
-        .chain(elasticsearch)
-        .filter_map(|(kind, name, key, path)| Some(Entry::needed(&["sinks", kind, name, key], path.as_mut()?)))
-        .collect()
+fn lists<'a>(section: &'a str, name: &'a str, files: &'a mut [PathBuf]) -> impl Iterator<Item = Entry<'a>> {
+    let files = files.iter_mut().enumerate();
+    files.map(move |(at, file)| Entry::needed(&[section, name, "files", &at.to_string()], file))
+}
+
+fn sink_entries(sinks: &mut Sinks) -> Vec<Entry<'_>> {
+    let mut all = Vec::new();
+    for (name, sink) in &mut sinks.webhook {
+        let secret = sink.secret_file.as_mut();
+        all.extend(secret.map(|path| Entry::needed(&["sinks", "webhook", name, "secret_file"], path)));
+        all.extend(http_entries(["sinks", "webhook", name], &mut sink.auth, &mut sink.tls));
+    }
+    for (name, sink) in &mut sinks.loki {
+        all.extend(http_entries(["sinks", "loki", name], &mut sink.auth, &mut sink.tls));
+    }
+    for (name, sink) in &mut sinks.elasticsearch {
+        all.extend(http_entries(["sinks", "elasticsearch", name], &mut sink.auth, &mut sink.tls));
+    }
+    all
+}
+
+/// What all sinks that speak HTTP have in common.
+fn http_entries<'a>(sink: [&str; 3], auth: &'a mut Auth, tls: &'a mut Tls) -> Vec<Entry<'a>> {
+    let paths = [
+        (["auth", "password_file"], &mut auth.password_file),
+        (["auth", "token_file"], &mut auth.token_file),
+        (["auth", "api_key_file"], &mut auth.api_key_file),
+        (["tls", "ca_file"], &mut tls.ca_file),
+        (["tls", "cert_file"], &mut tls.cert_file),
+        (["tls", "key_file"], &mut tls.key_file),
+    ];
+    let set = paths.into_iter().filter_map(|(below, path)| Some((below, path.as_mut()?)));
+    set.map(|(below, path)| Entry::needed(&[sink.as_slice(), below.as_slice()].concat(), path)).collect()
 }

@@ -1,59 +1,56 @@
-//! Named networks, proxies and hiding hops (stand-in).
+//! Named networks: which zone an address belongs to, and which hops stand before the API server.
+//!
+//! The innermost network that holds an address names its zone, whatever the order in the configuration.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::sync::Arc;
 
-use ipnet::IpNet;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Serialize};
 
-/// Every network that has a name or a role.
-#[derive(Debug, Clone, Default)]
-pub struct Config {
-    /// Named networks.
-    pub networks: BTreeMap<String, Network>,
-    /// Proxies that append the address they saw.
-    pub proxies: BTreeMap<String, Proxy>,
-    /// Hops that hide the client's address.
-    pub hiding_hops: BTreeMap<String, Hop>,
-}
+mod cidr;
+mod list;
+mod ranges;
+
+pub use cidr::{Cidr, CidrError};
+pub use list::{ListError, parse_list};
+
+use ranges::{Block, Ranges};
 
 /// A named network.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Network {
-    /// Its ranges.
-    #[serde(default)]
-    pub cidrs: Vec<Cidr>,
-    /// Files with one range a line.
-    #[serde(default)]
-    pub files: Vec<PathBuf>,
-    /// What it is.
-    #[serde(default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Zone {
+    /// Its name in the configuration.
+    pub name: Arc<str>,
+    /// What lives there.
     pub kind: Kind,
 }
 
-/// What a named network is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+/// What lives in a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// Requests from there are expected.
+    /// Callers we expect.
     #[default]
     Trusted,
-    /// Pod addresses.
+    /// Pods: service accounts call from here.
     Pods,
-    /// Node addresses.
+    /// Nodes: kubelets call from here.
     Nodes,
-    /// The API servers themselves.
+    /// The control plane itself.
     ControlPlane,
-    /// Where administrators sit.
+    /// The people who may do everything.
     Admin,
-    /// Named, but not trusted.
+    /// Callers we do not expect; cuts a hole into a trusted network around it.
     Untrusted,
 }
 
 impl Kind {
-    /// The word in the configuration.
+    /// Whether a request from here comes from inside.
+    pub fn is_trusted(self) -> bool {
+        self != Self::Untrusted
+    }
+
+    /// The word of the configuration.
     pub fn word(self) -> &'static str {
         match self {
             Self::Trusted => "trusted",
@@ -66,37 +63,10 @@ impl Kind {
     }
 }
 
-/// Proxies that end TLS and append the address they saw.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Proxy {
-    /// Their addresses.
-    #[serde(default)]
-    pub cidrs: Vec<Cidr>,
-    /// They overwrite X-Real-Ip.
-    #[serde(default)]
-    pub sanitises_x_real_ip: bool,
-    /// What an unknown client behind them means.
-    #[serde(default)]
-    pub unknown: Unknown,
-}
-
-/// Hops that hide the client's address.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Hop {
-    /// Their addresses.
-    #[serde(default)]
-    pub cidrs: Vec<Cidr>,
-    /// What an unknown client behind them means.
-    #[serde(default)]
-    pub unknown: Unknown,
-}
-
-/// What an unknown client behind a hop means.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+/// What it means that a client is hidden behind a hop: the operator's to say, mildest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Unknown {
+pub enum UnknownMeans {
     /// Good to know.
     Info,
     /// Look when there is time.
@@ -106,53 +76,122 @@ pub enum Unknown {
     Medium,
     /// Look now.
     High,
-    /// As if it came from an untrusted network.
+    /// The same as a client from outside.
     Untrusted,
 }
 
-/// A range, or a single address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Cidr(pub IpNet);
-
-impl<'de> Deserialize<'de> for Cidr {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let net = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
-        net.map(Self).ok_or_else(|| {
-            serde::de::Error::custom(format!(
-                "`{text}` is not a network: write an address or a range, such as `198.51.100.20` or `10.0.0.0/8`"
-            ))
-        })
-    }
-}
-
-/// Where an address belongs.
+/// A hop that ends TLS and appends the address it saw to `X-Forwarded-For`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Zone {
-    /// The network's name.
-    pub name: String,
-    /// What it is.
-    pub kind: Kind,
-    /// The range that holds the address.
-    pub range: IpNet,
+pub struct Proxy {
+    /// Its name in the configuration.
+    pub name: Arc<str>,
+    /// It removes or overwrites the `X-Real-Ip` that a client sends.
+    pub sanitises_x_real_ip: bool,
+    /// What it means when a request passes it without a chain.
+    pub unknown: UnknownMeans,
 }
 
-/// All named networks, ready for lookups.
-#[derive(Debug, Default)]
-pub struct Networks(Vec<Zone>);
+/// A hop that TLS passes through (TCP balancer, NAT): the client is not in the log and every header is his own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HidingHop {
+    /// Its name in the configuration.
+    pub name: Arc<str>,
+    /// What it means that a client is hidden behind it.
+    pub unknown: UnknownMeans,
+}
+
+/// The named networks.
+pub type Networks = Table<Zone>;
+/// The proxies.
+pub type Proxies = Table<Proxy>;
+/// The hiding hops.
+pub type HidingHops = Table<HidingHop>;
+
+/// The zone of [`Networks::private_defaults`].
+const PRIVATE_ZONE: &str = "private";
+
+/// RFC 1918, loopback, link-local and unique-local. Carrier NAT and documentation ranges are left out on
+/// purpose: strangers come from the one, and nobody at all from the other.
+const PRIVATE_CIDRS: [&str; 8] = [
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "::1/128",
+    "fc00::/7",
+    "fe80::/10",
+];
 
 impl Networks {
-    /// Reads the files and prepares the lookups.
-    pub fn new(config: &Config) -> anyhow::Result<Self> {
-        let zones = config.networks.iter().flat_map(|(name, network)| {
-            network.cidrs.iter().map(|cidr| Zone { name: name.clone(), kind: network.kind, range: cidr.0 })
-        });
-        Ok(Self(zones.collect()))
-    }
-
-    /// The narrowest named range that holds the address.
-    pub fn lookup(&self, address: IpAddr) -> Option<Zone> {
-        let holding = self.0.iter().filter(|zone| zone.range.contains(&address));
-        holding.max_by_key(|zone| zone.range.prefix_len()).cloned()
+    /// What is trusted when no network is configured at all: one zone, `private`.
+    pub fn private_defaults() -> Self {
+        let zone = Zone { name: Arc::from(PRIVATE_ZONE), kind: Kind::Trusted };
+        let cidrs = PRIVATE_CIDRS.iter().filter_map(|cidr| cidr.parse().ok()).collect();
+        Self::new(vec![(zone, cidrs)]).unwrap_or_default()
     }
 }
+
+/// Answers by address. Built once, then only read: a binary search over disjoint ranges.
+#[derive(Debug, Clone)]
+pub struct Table<V> {
+    values: Vec<V>,
+    v4: Ranges<u32>,
+    v6: Ranges<u128>,
+}
+
+impl<V> Default for Table<V> {
+    fn default() -> Self {
+        Self { values: Vec::new(), v4: Ranges::new([]), v6: Ranges::new([]) }
+    }
+}
+
+/// One network stands under two names, so nobody can say which of them an address in it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Twice {
+    /// The network.
+    pub cidr: Cidr,
+    /// Which two entries hold it, by their place in what the table was built from.
+    pub entries: (usize, usize),
+}
+
+impl<V> Table<V> {
+    /// Builds it from each value's networks. A network may be listed again under the same value.
+    ///
+    /// # Errors
+    /// The same network under two values.
+    pub fn new(entries: Vec<(V, Vec<Cidr>)>) -> Result<Self, Twice> {
+        let mut values = Vec::with_capacity(entries.len());
+        let mut cidrs = Vec::new();
+        for (index, (value, its_cidrs)) in entries.into_iter().enumerate() {
+            values.push(value);
+            cidrs.extend(its_cidrs.into_iter().map(|cidr| (cidr, index)));
+        }
+        cidrs.sort_unstable();
+        cidrs.dedup();
+        let twice = cidrs.iter().zip(cidrs.iter().skip(1)).find(|(one, other)| one.0 == other.0);
+        if let Some((&(cidr, one), &(_, other))) = twice {
+            return Err(Twice { cidr, entries: (one, other) });
+        }
+        let v4 = cidrs.iter().filter_map(|(cidr, index)| Some(Block::v4(cidr.v4()?, *index as u32)));
+        let v6 = cidrs.iter().filter_map(|(cidr, index)| Some(Block::v6(cidr.v6()?, *index as u32)));
+        Ok(Self { v4: Ranges::new(v4), v6: Ranges::new(v6), values })
+    }
+
+    /// The value of the innermost network that holds the address. A v4-mapped address is judged as the IPv4 address it is.
+    pub fn lookup(&self, address: IpAddr) -> Option<&V> {
+        let index = match address.to_canonical() {
+            IpAddr::V4(address) => self.v4.lookup(address.into()),
+            IpAddr::V6(address) => self.v6.lookup(address.into()),
+        }?;
+        self.values.get(index as usize)
+    }
+
+    /// Whether it holds nothing at all.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests;

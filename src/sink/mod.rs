@@ -1,7 +1,10 @@
 //! Where alerts go. A sink sends what it is given, once; whoever calls it retries.
 
 pub mod elasticsearch;
+pub mod http;
 pub mod loki;
+#[cfg(test)]
+pub(crate) mod sample;
 pub mod stdout;
 pub mod webhook;
 
@@ -39,5 +42,47 @@ pub enum SendError {
         retry: Vec<usize>,
         /// The receiver's own wish, when it named one.
         after: Option<Duration>,
+        /// Why those in `retry` were not taken.
+        cause: Option<anyhow::Error>,
     },
+}
+
+/// Least wait after an answer that only an operator can mend, such as a wrong token.
+const SLOW: Duration = Duration::from_secs(60);
+
+impl SendError {
+    /// To be sent again soon, as nothing is known of the receiver's wishes.
+    pub fn retry(cause: anyhow::Error) -> Self {
+        Self::Retry { after: None, cause }
+    }
+
+    /// To be sent again, but not soon: waiting alone will not mend it.
+    pub fn slow(cause: anyhow::Error) -> Self {
+        Self::Retry { after: Some(SLOW), cause }
+    }
+
+    /// This error when no alert can have caused it: what would reject an alert is tried again slowly.
+    fn blameless(self) -> Self {
+        match self {
+            Self::Reject(cause) => Self::slow(cause),
+            other => other,
+        }
+    }
+
+    /// This error of a later part of a batch of `count` alerts, when those before `index` were taken.
+    fn after_index(self, index: usize, count: usize) -> Self {
+        let (after, cause) = match self {
+            Self::Retry { after, cause } => (after, cause),
+            Self::Reject(cause) => (None, cause),
+            Self::Partly { .. } => return self,
+        };
+        Self::Partly { rejected: Vec::new(), retry: (index..count).collect(), after, cause: Some(cause) }
+    }
+}
+
+/// The alert as JSON on one line, the same bytes each time. Line breaks between the tokens of the evidence, which
+/// is kept as it was logged, become spaces; inside a JSON string there are none.
+pub(crate) fn json_line(alert: &Alert) -> serde_json::Result<String> {
+    let json = serde_json::to_string(alert)?;
+    Ok(if json.contains(['\n', '\r']) { json.replace(['\n', '\r'], " ") } else { json })
 }
