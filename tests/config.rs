@@ -79,3 +79,25 @@ fn an_alias_bomb_is_refused_quickly() {
     assert!(Config::from_str(&bomb, "bomb.yaml").is_err());
     assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
 }
+
+#[test]
+fn every_example_in_the_documentation_is_valid() {
+    let page = std::fs::read_to_string("docs/configuration.md").unwrap();
+    let examples: Vec<_> = page.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(examples.len() >= 4, "{}", examples.len());
+    for example in examples.into_iter().filter(|example| cfg!(feature = "kafka") || !example.contains("kafka:")) {
+        let sources = "sources: { audit: { file: { path: audit.log } } }\n";
+        let text = if example.contains("sources:") { example.to_owned() } else { format!("{sources}{example}") };
+        if let Err(error) = Config::from_str(&text, "docs/configuration.md") {
+            panic!("{text}\n{error}");
+        }
+    }
+}
+
+#[cfg(not(feature = "kafka"))]
+#[test]
+fn a_build_without_kafka_says_so() {
+    let text = "sources: { bus: { kafka: { brokers: [a], topics: [b], group: c } } }\n";
+    let error = Config::from_str(text, "gatecrier.yaml").unwrap_err().to_string();
+    assert!(error.contains("source `bus` is Kafka, which this build leaves out"), "{error}");
+}
