@@ -103,12 +103,17 @@ pub(super) fn run(options: &Options) -> anyhow::Result<Outcome> {
     };
     let report = scan(options, &config, count::Count::default())?;
     write(&report, options.output).context("write the result")?;
-    let found = options.fail_on.is_some_and(|least| report.gravest().is_some_and(|gravest| gravest >= least));
-    Ok(match (report.is_complete(), found) {
+    Ok(judge(&report, options.fail_on))
+}
+
+/// What is incomplete can say neither that all is well nor that this is all.
+fn judge(report: &Report, fail_on: Option<Severity>) -> Outcome {
+    let found = fail_on.is_some_and(|least| report.gravest().is_some_and(|gravest| gravest >= least));
+    match (report.is_complete(), found) {
         (false, _) => Outcome::Failed,
         (true, true) => Outcome::Found,
         (true, false) => Outcome::Well,
-    })
+    }
 }
 
 fn scan(options: &Options, config: &Config, mut analyze: impl Analyze) -> anyhow::Result<Report> {

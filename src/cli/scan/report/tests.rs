@@ -1,6 +1,7 @@
 //! Reports of made-up findings.
 
 use super::*;
+use crate::cli::{Outcome, scan::judge};
 
 fn alert(id: &str, severity: &str, summary: &str, first: &str) -> Alert {
     let text = include_str!("../../../../tests/alerts/full.json");
@@ -117,4 +118,20 @@ fn long_lists_are_cut_and_the_rest_is_counted() {
     let text = table_text(&Report::new(Tally { alerts, ..Tally::default() }, Read::default()));
     assert_eq!(text.matches("LOW ").count(), ALERTS_SHOWN_MAX);
     assert!(text.contains("and 50 more; `-o jsonl` has all"), "{text}");
+}
+
+#[test]
+fn the_exit_code_follows_the_gravest_alert_and_what_was_not_read() {
+    let judged = |severity: Option<&str>, unreadable: bool, fail_on: Option<Severity>| {
+        let alerts = severity.map(|severity| alert("a", severity, "x", "2026-11-22T12:00:00Z")).into_iter().collect();
+        let unreadable = if unreadable { vec![("x".to_owned(), "gone".to_owned())] } else { Vec::new() };
+        let report = Report::new(Tally { alerts, ..Tally::default() }, Read { unreadable, ..Read::default() });
+        judge(&report, fail_on)
+    };
+    assert_eq!(judged(Some("critical"), false, None), Outcome::Well);
+    assert_eq!(judged(Some("high"), false, Some(Severity::High)), Outcome::Found);
+    assert_eq!(judged(Some("critical"), false, Some(Severity::High)), Outcome::Found);
+    assert_eq!(judged(Some("medium"), false, Some(Severity::High)), Outcome::Well);
+    assert_eq!(judged(None, false, Some(Severity::Info)), Outcome::Well);
+    assert_eq!(judged(Some("critical"), true, Some(Severity::High)), Outcome::Failed);
 }
