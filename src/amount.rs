@@ -101,6 +101,22 @@ impl<'de> Deserialize<'de> for Size {
     }
 }
 
+/// For fields that hold a plain [`Duration`]: `#[serde(deserialize_with = "crate::amount::duration")]`.
+///
+/// # Errors
+/// It is no length of time.
+pub fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    Period::deserialize(deserializer).map(|period| period.0)
+}
+
+/// For fields that hold a plain number of bytes: `#[serde(deserialize_with = "crate::amount::bytes")]`.
+///
+/// # Errors
+/// It is no number of bytes.
+pub fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    Size::deserialize(deserializer).map(|size| size.0)
+}
+
 impl fmt::Display for Period {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut millis = u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX);

@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub mod json;
 mod time;
 
 pub use time::Timestamp;
@@ -194,4 +195,194 @@ impl Marks {
         ];
         all.into_iter().filter_map(|(set, word)| set.then_some(word)).collect()
     }
+}
+
+/// One audit event. Every accessor reads spans of the record it was decoded from.
+#[derive(Debug, Clone, Default)]
+pub struct Event<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) offset: usize,
+    pub(crate) api_version: Text<'a>,
+    pub(crate) level: Text<'a>,
+    pub(crate) audit_id: Text<'a>,
+    pub(crate) stage: Text<'a>,
+    pub(crate) request_uri: Text<'a>,
+    pub(crate) verb: Text<'a>,
+    pub(crate) user: Raw<'a>,
+    pub(crate) impersonated_user: Option<Raw<'a>>,
+    pub(crate) source_ips: Raw<'a>,
+    pub(crate) user_agent: Text<'a>,
+    pub(crate) object_ref: Raw<'a>,
+    pub(crate) response_status: Option<Raw<'a>>,
+    pub(crate) request_object: Option<Raw<'a>>,
+    pub(crate) response_object: Option<Raw<'a>>,
+    pub(crate) received: Text<'a>,
+    pub(crate) stage_time: Text<'a>,
+    pub(crate) annotations: Raw<'a>,
+    pub(crate) marks: Marks,
+}
+
+/// What a request names. An absent field reads as empty.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ObjectRef<'a> {
+    /// `pods`, `secrets`, …; empty for paths that are not resources.
+    pub resource: Text<'a>,
+    /// `exec`, `status`, `token`, …
+    pub subresource: Text<'a>,
+    /// The namespace; of a Namespace object its own name.
+    pub namespace: Text<'a>,
+    /// The object's name; empty on a create until the server has decoded the body.
+    pub name: Text<'a>,
+    /// The API group; empty for the core group.
+    pub api_group: Text<'a>,
+}
+
+impl<'a> Event<'a> {
+    /// The whole record.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Where the record begins in its batch, bytes.
+    pub fn offset(&self) -> usize {
+        self.offset
+    }
+
+    /// How much was logged.
+    pub fn level(&self) -> Level {
+        match self.level.raw() {
+            b"Metadata" => Level::Metadata,
+            b"Request" => Level::Request,
+            b"RequestResponse" => Level::RequestResponse,
+            _ => Level::Unknown,
+        }
+    }
+
+    /// The audit id: unbounded, and the client's own if he sent one. Never a key by itself.
+    pub fn audit_id(&self) -> Text<'a> {
+        self.audit_id
+    }
+
+    /// The stage.
+    pub fn stage(&self) -> Stage {
+        match self.stage.raw() {
+            b"RequestReceived" => Stage::RequestReceived,
+            b"ResponseStarted" => Stage::ResponseStarted,
+            b"ResponseComplete" => Stage::ResponseComplete,
+            b"Panic" => Stage::Panic,
+            _ => Stage::Unknown,
+        }
+    }
+
+    /// Path and query as sent.
+    pub fn request_uri(&self) -> Text<'a> {
+        self.request_uri
+    }
+
+    /// The verb as logged; see `enrich::request` for what it means.
+    pub fn verb(&self) -> Text<'a> {
+        self.verb
+    }
+
+    /// The authenticated user, `{}` when there was none.
+    pub fn user(&self) -> Raw<'a> {
+        self.user
+    }
+
+    /// The user acted as.
+    pub fn impersonated_user(&self) -> Option<Raw<'a>> {
+        self.impersonated_user
+    }
+
+    /// The addresses the request came through. Only the last one is the server's own word.
+    pub fn source_ips(&self) -> Raw<'a> {
+        self.source_ips
+    }
+
+    /// What the client calls itself.
+    pub fn user_agent(&self) -> Text<'a> {
+        self.user_agent
+    }
+
+    /// What the request names.
+    pub fn object_ref(&self) -> ObjectRef<'a> {
+        let mut object = ObjectRef::default();
+        for (key, value) in self.object_ref.members() {
+            let field = match key.raw() {
+                b"resource" => &mut object.resource,
+                b"subresource" => &mut object.subresource,
+                b"namespace" => &mut object.namespace,
+                b"name" => &mut object.name,
+                b"apiGroup" => &mut object.api_group,
+                _ => continue,
+            };
+            *field = value.text().unwrap_or_default();
+        }
+        object
+    }
+
+    /// Whether the request named a resource at all, as opposed to another path.
+    pub fn names_resource(&self) -> bool {
+        !self.object_ref.bytes().is_empty()
+    }
+
+    /// The answer's status, from the first stage that has one.
+    pub fn response_status(&self) -> Option<Raw<'a>> {
+        self.response_status
+    }
+
+    /// The HTTP status code of the answer.
+    pub fn code(&self) -> Option<u16> {
+        let digits = self.response_status?.get("code")?.bytes();
+        std::str::from_utf8(digits).ok()?.parse().ok()
+    }
+
+    /// The request's body as the client sent it, when it was logged.
+    pub fn request_object(&self) -> Option<Raw<'a>> {
+        self.request_object
+    }
+
+    /// The answer's body, when it was logged.
+    pub fn response_object(&self) -> Option<Raw<'a>> {
+        self.response_object
+    }
+
+    /// When the server received the request, by its own clock.
+    pub fn received(&self) -> Option<Timestamp> {
+        Timestamp::parse(self.received.raw())
+    }
+
+    /// When this stage was reached; of an event cut before it, when the request was received.
+    pub fn time(&self) -> Option<Timestamp> {
+        Timestamp::parse(self.stage_time.raw()).or_else(|| self.received())
+    }
+
+    /// An annotation's value.
+    pub fn annotation(&self, key: &str) -> Option<Text<'a>> {
+        self.annotations.get(key)?.text()
+    }
+
+    /// What is worth knowing about how it was read.
+    pub fn marks(&self) -> Marks {
+        Marks {
+            bodies_removed: self.annotation("audit.k8s.io/truncated").is_some_and(|value| value == "true"),
+            client_chosen_audit_id: !is_uuid(self.audit_id.raw()),
+            old_schema: !self.api_version.is_empty() && !self.api_version.raw().ends_with(b"/v1"),
+            ..self.marks
+        }
+    }
+
+    /// Whether it ends before its end.
+    pub fn is_truncated(&self) -> bool {
+        self.marks.truncated
+    }
+}
+
+/// Whether an id has the form of those the API server makes itself.
+fn is_uuid(id: &[u8]) -> bool {
+    id.len() == 36
+        && id.iter().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => *byte == b'-',
+            _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+        })
 }

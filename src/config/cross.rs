@@ -10,6 +10,7 @@ use super::nearest::nearest;
 use super::outline::Outline;
 use super::{Config, Purpose, Source};
 use crate::enrich::network::Cidr;
+use crate::enrich::policy::Config as Policy;
 
 /// Longest name of a source, network or sink, characters: names become file names and metric labels.
 const NAME_CHARACTERS_MAX: usize = 64;
@@ -137,10 +138,9 @@ fn unknown_zones(config: &Config, outline: &Outline<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (at, policy) in config.policies.iter().enumerate() {
         let at = at.to_string();
-        if policy.users.is_empty() && policy.groups.is_empty() {
-            let message = format!("policy `{}` holds for nobody", policy.name);
-            problems.push(outline.problem(&["policies", &at], message).advise("name `users` or `groups`"));
-        }
+        problems.extend(
+            useless_policy(policy).map(|(message, advice)| outline.problem(&["policies", &at], message).advise(advice)),
+        );
         for (index, zone) in policy.zones.iter().enumerate().filter(|(_, zone)| !known.contains(&zone.as_str())) {
             let message = format!("policy `{}` names the network `{zone}`, which does not exist", policy.name);
             let problem = outline.problem(&["policies", &at, "zones", &index.to_string()], message);
@@ -152,6 +152,19 @@ fn unknown_zones(config: &Config, outline: &Outline<'_>) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// What a policy lacks, and what to do.
+fn useless_policy(policy: &Policy) -> Option<(String, &'static str)> {
+    let name = &policy.name;
+    if name.is_empty() {
+        return Some(("a policy has no name".to_owned(), "add `name: …`; alerts name it"));
+    }
+    if policy.users.is_empty() && policy.groups.is_empty() {
+        return Some((format!("policy `{name}` holds for nobody"), "name `users` or `groups`"));
+    }
+    let nowhere = || (format!("policy `{name}` lets nobody in from anywhere"), "name the networks under `zones`");
+    policy.zones.is_empty().then(nowhere)
 }
 
 fn same_policy_names(config: &Config, outline: &Outline<'_>) -> Vec<Problem> {

@@ -42,7 +42,7 @@ pub struct Config {
     /// MaxMind-format files.
     pub places: enrich::place::Config,
     /// Who may come only from where.
-    pub policies: Vec<detect::Policy>,
+    pub policies: Vec<enrich::policy::Config>,
     /// Thresholds.
     pub detection: detect::Config,
     /// Where alerts go. None at all means standard output.

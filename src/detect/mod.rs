@@ -27,19 +27,3 @@ impl Default for Storm {
         Self { failures: 20, window: Period(std::time::Duration::from_secs(300)) }
     }
 }
-
-/// Who may come only from where.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Policy {
-    /// Its name in alerts.
-    pub name: String,
-    /// User names it holds for.
-    #[serde(default)]
-    pub users: Vec<String>,
-    /// Groups it holds for.
-    #[serde(default)]
-    pub groups: Vec<String>,
-    /// The named networks they may come from.
-    pub zones: Vec<String>,
-}

@@ -69,7 +69,11 @@ fn the_innermost_network_names_the_zone() {
     let networks = networks(&[
         ("lab", Kind::Untrusted, &["10.9.0.0/16", "2001:db8:9::/48"]),
         ("inside", Kind::Trusted, &["10.0.0.0/8", "2001:db8::/32", "10.9.8.0/24"]),
-        ("edge", Kind::Nodes, &["255.255.255.255", "0.0.0.0", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "10.9.8.0"]),
+        (
+            "edge",
+            Kind::Nodes,
+            &["255.255.255.255", "0.0.0.0", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "10.9.8.0", "10.255.255.255"],
+        ),
     ])
     .unwrap();
     let check = |address: &str, expected: Option<&str>| {
@@ -83,6 +87,9 @@ fn the_innermost_network_names_the_zone() {
     check("10.9.8.1", Some("inside"));
     check("10.9.9.0", Some("lab"));
     check("10.10.0.0", Some("inside"));
+    // The last address of the network around it.
+    check("10.255.255.254", Some("inside"));
+    check("10.255.255.255", Some("edge"));
     check("11.0.0.0", None);
     check("9.255.255.255", None);
     check("0.0.0.0", Some("edge"));
@@ -162,7 +169,10 @@ fn probes(cidrs: &[Cidr]) -> Vec<IpAddr> {
 
 proptest! {
     #[test]
-    fn lookup_is_the_longest_prefix(entries in prop::collection::vec(prop::collection::vec(nesting_cidr(), 0..8), 0..6)) {
+    fn lookup_is_the_longest_prefix(mut entries in prop::collection::vec(prop::collection::vec(nesting_cidr(), 0..8), 0..6)) {
+        // Single addresses at the very end of networks around them.
+        let ends = entries.iter().flatten().map(|cidr| cidr.net().broadcast().to_string().parse().unwrap()).step_by(2);
+        entries.push(ends.collect());
         let mut seen = std::collections::HashSet::new();
         let entries: Vec<(u32, Vec<Cidr>)> = entries
             .into_iter()

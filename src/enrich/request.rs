@@ -1,0 +1,225 @@
+//! What was asked and what came of it, behind what the verb and the code say.
+//!
+//! kubectl's exec is a `get` by WebSocket and a `create` by SPDY, a server-side apply that creates is a `patch`
+//! answered 201, and "allow" is a decision about authorization, not an outcome.
+
+use crate::event::{Event, ObjectRef, Stage, Text};
+use crate::mask::percent_decode;
+
+/// What a request does, whatever its verb is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Reads one object, or a path that is no resource.
+    Get,
+    /// Reads all of a kind.
+    List,
+    /// Reads all of a kind, and goes on reading.
+    Watch,
+    /// Makes an object, by whichever verb.
+    Create,
+    /// Changes an object.
+    Update,
+    /// Changes a part of an object.
+    Patch,
+    /// Deletes an object.
+    Delete,
+    /// Deletes all of a kind.
+    DeleteCollection,
+    /// Runs a command in a container.
+    Exec,
+    /// Attaches to a container.
+    Attach,
+    /// Forwards a port of a pod.
+    PortForward,
+    /// Talks to a pod, service or kubelet through the API server.
+    Proxy,
+    /// Reads a container's log.
+    Log,
+    /// Mints a service account's token.
+    MintToken,
+    /// Approves or signs a certificate request.
+    ApproveCertificate,
+    /// Evicts a pod.
+    Evict,
+    /// Asks what it may do itself.
+    AskOwnRights,
+    /// Something else.
+    Other,
+}
+
+impl Action {
+    /// The word in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::List => "list",
+            Self::Watch => "watch",
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Patch => "patch",
+            Self::Delete => "delete",
+            Self::DeleteCollection => "deletecollection",
+            Self::Exec => "exec",
+            Self::Attach => "attach",
+            Self::PortForward => "portforward",
+            Self::Proxy => "proxy",
+            Self::Log => "log",
+            Self::MintToken => "mint-token",
+            Self::ApproveCertificate => "approve-certificate",
+            Self::Evict => "evict",
+            Self::AskOwnRights => "ask-own-rights",
+            Self::Other => "other",
+        }
+    }
+
+    /// What an event's request does.
+    pub fn of(event: &Event<'_>, object: &ObjectRef<'_>) -> Self {
+        let verb = event.verb().decode();
+        match (&*object.resource.decode(), &*object.subresource.decode(), &*verb) {
+            (_, "exec", _) => Self::Exec,
+            (_, "attach", _) => Self::Attach,
+            (_, "portforward", _) => Self::PortForward,
+            (_, "proxy", _) | (_, _, "proxy") => Self::Proxy,
+            ("pods", "log", "get") => Self::Log,
+            ("serviceaccounts", "token", "create") => Self::MintToken,
+            ("certificatesigningrequests", "approval" | "status", "update" | "patch") => Self::ApproveCertificate,
+            ("pods", "eviction", "create") => Self::Evict,
+            ("selfsubjectaccessreviews" | "selfsubjectrulesreviews" | "selfsubjectreviews", _, "create") => {
+                Self::AskOwnRights
+            }
+            (_, _, "patch") if event.code() == Some(201) => Self::Create,
+            (_, _, "get" | "head") => Self::Get,
+            (_, _, "list") => Self::List,
+            (_, _, "watch") => Self::Watch,
+            (_, _, "create" | "post") => Self::Create,
+            (_, _, "update" | "put") => Self::Update,
+            (_, _, "patch") => Self::Patch,
+            (_, _, "delete") => Self::Delete,
+            (_, _, "deletecollection") => Self::DeleteCollection,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// What came of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// It was done, or a long-running one was begun.
+    Success,
+    /// Who asked may not: wrong or no credential, or no right.
+    Denied,
+    /// Who asked may, but what was asked is not acceptable: admission, validation.
+    Rejected,
+    /// Who asked may, and it did not work: conflict, not found, overload, server error.
+    Failed,
+    /// Not said yet, or never to be known.
+    Unknown,
+}
+
+impl Outcome {
+    /// The word in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Denied => "denied",
+            Self::Rejected => "rejected",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// What an event says came of its request.
+    pub fn of(event: &Event<'_>) -> Self {
+        match event.code() {
+            _ if event.stage() == Stage::Panic => Self::Failed,
+            None => Self::Unknown,
+            // The API server writes a success that never was when the client goes away before any answer.
+            Some(200) if closed_early(event) => Self::Unknown,
+            Some(100..=399) => Self::Success,
+            Some(401) => Self::Denied,
+            // Authorization said yes, so this "forbidden" is admission's.
+            Some(403) if event.annotation("authorization.k8s.io/decision").is_some_and(|word| word == "allow") => {
+                Self::Rejected
+            }
+            Some(403) => Self::Denied,
+            Some(400 | 405 | 406 | 413 | 415 | 422) => Self::Rejected,
+            Some(_) => Self::Failed,
+        }
+    }
+}
+
+fn closed_early(event: &Event<'_>) -> bool {
+    let message = event.response_status().and_then(|status| status.get("message")?.text());
+    message.is_some_and(|message| message == "Connection closed early")
+}
+
+/// The values of a query parameter, percent-decoded, in their order.
+pub fn query_values<'u>(uri: &'u str, name: &'u str) -> impl Iterator<Item = String> + 'u {
+    let query = uri.split_once('?').map_or("", |(_, query)| query);
+    query.split('&').filter_map(move |pair| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (percent_decode(key) == name).then(|| percent_decode(value))
+    })
+}
+
+/// The command of an exec, argument by argument, at most [`ARGUMENTS_MAX`]. It stands in the query, so it is seen at every level.
+pub fn exec_command(uri: Text<'_>) -> Vec<String> {
+    query_values(&uri.decode(), "command").take(ARGUMENTS_MAX).collect()
+}
+
+/// Most arguments of a command that are looked at; what follows is not shown.
+pub const ARGUMENTS_MAX: usize = 256;
+
+/// Whether a request only asks what would happen.
+pub fn is_dry_run(uri: Text<'_>) -> bool {
+    query_values(&uri.decode(), "dryRun").any(|value| value == "All")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::Framing;
+    use crate::decode::{Record, decode};
+
+    #[track_caller]
+    fn check(fields: &str, expected: (Action, Outcome)) {
+        let line = format!(r#"{{"kind":"Event","auditID":"x","stage":"ResponseComplete",{fields}}}"#);
+        let mut found = None;
+        decode(line.as_bytes(), Framing::Lines, &mut |record| {
+            if let Record::Event(event) = record {
+                found = Some((Action::of(&event, &event.object_ref()), Outcome::of(&event)));
+            }
+        });
+        assert_eq!(found, Some(expected), "{fields}");
+    }
+
+    #[test]
+    fn verbs_and_codes_are_seen_through() {
+        use {Action::*, Outcome::*};
+        let exec = r#""objectRef":{"resource":"pods","subresource":"exec"}"#;
+        check(&format!(r#""verb":"get",{exec},"responseStatus":{{"code":101}}"#), (Exec, Success));
+        check(&format!(r#""verb":"create",{exec},"responseStatus":{{"code":403}}"#), (Exec, Denied));
+        check(r#""verb":"patch","objectRef":{"resource":"pods"},"responseStatus":{"code":201}"#, (Create, Success));
+        check(r#""verb":"patch","objectRef":{"resource":"pods"},"responseStatus":{"code":200}"#, (Patch, Success));
+        check(r#""verb":"watch","responseStatus":{"code":200,"message":"Connection closed early"}"#, (Watch, Unknown));
+        check(
+            r#""verb":"create","responseStatus":{"code":403},"annotations":{"authorization.k8s.io/decision":"allow"}"#,
+            (Create, Rejected),
+        );
+        check(r#""verb":"create","responseStatus":{"code":403}"#, (Create, Denied));
+        check(r#""verb":"update","responseStatus":{"code":409}"#, (Update, Failed));
+        check(r#""verb":"list""#, (List, Unknown));
+        check(
+            r#""verb":"create","objectRef":{"resource":"serviceaccounts","subresource":"token"},"responseStatus":{"code":201}"#,
+            (MintToken, Success),
+        );
+    }
+
+    #[test]
+    fn commands_and_dry_runs_are_read_from_the_query() {
+        let uri = Text::from_raw(br"/exec?command=sh\u0026command=-c\u0026command=cat+%2Fetc%2Fpasswd\u0026dryRun=All");
+        assert_eq!(exec_command(uri), ["sh", "-c", "cat /etc/passwd"]);
+        assert!(is_dry_run(uri));
+        assert!(!is_dry_run(Text::from_raw(b"/x?notdryRun=All")));
+    }
+}
