@@ -5,6 +5,7 @@ pub mod batch;
 pub mod cli;
 pub mod config;
 pub mod decode;
+pub mod deliver;
 pub mod detect;
 pub mod enrich;
 pub mod event;

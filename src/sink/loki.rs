@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::http::{Answer, Auth, Client, Endpoint, Headers, Tls, fixed_headers, gzip};
-use super::{SendError, Sink, json_line};
+use super::{SendError, Sink, json_line, without_event};
 use crate::alert::{Alert, Severity};
 
 /// Where entries are pushed to, below the configured address.
@@ -25,7 +25,7 @@ const LABELS_MAX: usize = 15;
 const LABEL_BYTES_MAX: usize = 1024;
 /// Most characters of one value of structured metadata. The line has the whole of it.
 const METADATA_CHARS_MAX: usize = 512;
-/// Longest line. Beyond it the evidence is left out, as Loki's default limit is 256 KiB.
+/// Longest line. Beyond it the event behind the alert is left out, as Loki's default limit is 256 KiB.
 const LINE_BYTES_MAX: usize = 250 * 1024;
 /// Most bytes of one push before compression. Beyond it the alerts go out in several pushes.
 const PUSH_BYTES_MAX: usize = 1000 * 1000;
@@ -193,13 +193,13 @@ fn mentions(answer: &Answer, words: &str) -> bool {
     memchr::memmem::find(answer.body(), words.as_bytes()).is_some()
 }
 
-/// The alert as a line, and whether the evidence had to be left out of it.
+/// The alert as a line, and whether the event behind it had to be left out.
 fn line(alert: &Alert) -> serde_json::Result<(String, bool)> {
     let line = json_line(alert)?;
     if line.len() <= LINE_BYTES_MAX || alert.evidence.is_none() {
         return Ok((line, false));
     }
-    Ok((json_line(&Alert { evidence: None, ..alert.clone() })?, true))
+    Ok((json_line(&without_event(alert))?, true))
 }
 
 fn metadata(alert: &Alert) -> BTreeMap<&'static str, String> {

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use sha2::Sha256;
 
 use super::http::{Auth, Client, Endpoint, Headers, Tls, fixed_headers};
-use super::{SendError, Sink};
+use super::{SendError, Sink, without_event};
 use crate::alert::{Alert, Severity};
 use crate::secret::{Secret, SecretFile};
 
@@ -78,7 +78,15 @@ impl Webhook {
         }
     }
 
+    /// Posts an alert, once more without the event behind it if it is rejected as it stands.
     async fn post(&self, alert: &Alert) -> Result<(), SendError> {
+        match self.post_as_is(alert).await {
+            Err(SendError::Reject(_)) if alert.evidence.is_some() => self.post_as_is(&without_event(alert)).await,
+            posted => posted,
+        }
+    }
+
+    async fn post_as_is(&self, alert: &Alert) -> Result<(), SendError> {
         let body = serde_json::to_vec(alert).map_err(|error| SendError::Reject(error.into()))?;
         let headers = self.request_headers(&alert.key(), &body)?;
         let answer = self.client.post("", headers, body).await?;

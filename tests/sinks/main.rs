@@ -1,0 +1,58 @@
+//! The sinks against a server that answers as scripted.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod elasticsearch;
+mod faults;
+mod loki;
+mod server;
+mod tls;
+mod webhook;
+
+use gatecrier::alert::Alert;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// Text that somebody might hope to get into a log, a label, a header or a query.
+const HOSTILE: &[&str] = &[
+    "\u{1b}[2J\u{1b}]0;owned\u{7}",
+    "\r\nX-Injected: yes\r\n\r\n{\"create\":{}}",
+    "\"},\"severity\":\"info\",\"x\":{\"",
+    "{job=\"gatecrier\"} |= `x`",
+    "user\u{202e}nimda\u{2028}\u{200b}",
+    "\0\u{1}\u{fffd}\u{10ffff}",
+    "${jndi:ldap://x}%s%n{{.}}<script>alert(1)</script>",
+    "' OR 1=1 --",
+];
+
+/// A full alert with another id.
+fn alert(id: &str) -> Alert {
+    let mut alert: Alert = serde_json::from_str(include_str!("../alerts/full.json")).unwrap();
+    alert.id = id.to_owned();
+    alert
+}
+
+fn alerts(count: usize) -> Vec<Alert> {
+    (0..count).map(|number| alert(&number.to_string())).collect()
+}
+
+/// A full alert with hostile text wherever a client can put some.
+fn hostile_alert(text: &str) -> Alert {
+    let mut alert = alert("hostile");
+    alert.summary = format!("{text} did it");
+    alert.subject = text.to_owned();
+    if let Some(client) = &mut alert.client {
+        client.ip = Some(text.to_owned());
+    }
+    if let Some(actor) = &mut alert.actor {
+        (actor.name, actor.user_agent) = (text.to_owned(), Some(text.to_owned()));
+    }
+    if let Some(request) = &mut alert.request {
+        (request.uri, request.namespace, request.name) = (text.to_owned(), text.to_owned(), text.to_owned());
+    }
+    alert
+}
+
+/// A sink's configuration, as a file would hold it.
+fn config<T: DeserializeOwned>(value: Value) -> T {
+    serde_json::from_value(value).unwrap()
+}
