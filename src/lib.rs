@@ -1,21 +1,58 @@
 //! Gatecrier stands at the Kubernetes API server's gate.
+//!
+//! It reads kube-apiserver audit logs as they are written, says who came in from where, raises an alert when a
+//! request comes from outside the trusted networks, and makes sure that the alert arrives. This page is the tour;
+//! `ARCHITECTURE.md` has the reasons.
+//!
+//! ```text
+//!   read (async)            think (plain functions)                  tell (async)
+//!   source::file  ─┐        decode ─▶ enrich ─▶ detect ─▶ throttle         ┌─▶ sink::webhook
+//!   source::kafka ─┼─Input─▶ Event     Facts     Finding   Alert ─▶ outbox ─┼─▶ sink::loki
+//!                  ┘         └──── analyze, and a snapshot ────┘            └─▶ sink::elasticsearch
+//! ```
+//!
+//! # Invariants
+//!
+//! * Sources never see an alert. Sinks never see an event.
+//! * The core (everything up to `analyze`) never awaits, opens no file, reads no clock and prints nothing.
+//! * Detectors remember nothing and never see each other.
+//! * Modules own their configuration; only `config` puts it together.
+//! * Only `pipeline` spawns. Only `metrics` holds a metric's name. A secret is seen only at the wire.
+//! * Positions and memory are saved in one snapshot, and a snapshot only after every alert before it is on disk.
+
+// What travels.
 pub mod alert;
 pub mod batch;
-pub mod decode;
-pub mod detect;
-pub mod enrich;
-pub mod deliver;
 pub mod event;
+
+// What thinks: pure functions over bytes and event time.
+pub mod decode;
+pub mod enrich;
 pub mod mask;
-pub mod metrics;
+
+pub mod detect;
+pub mod request;
+pub mod throttle;
+
+pub mod analyze;
+
+// What remembers.
 pub mod outbox;
 pub mod quarantine;
-pub mod request;
 pub mod segment;
-pub mod secret;
-pub mod sink;
 pub mod snapshot;
-pub mod source;
 pub mod state;
-pub mod throttle;
+
+// What touches the world.
+pub mod deliver;
+pub mod server;
+pub mod sink;
+pub mod source;
+
+// What people touch.
+pub mod amount;
+pub mod cli;
+pub mod config;
+pub mod metrics;
+pub mod secret;
 pub mod terminal;

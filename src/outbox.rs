@@ -38,6 +38,7 @@ use draft::Draft;
 pub struct Config {
     /// Most bytes kept for sinks that are behind. Beyond it the oldest alerts below high are let go, or reading
     /// pauses. What only a replay needs comes on top, a minute's worth.
+    #[serde(deserialize_with = "crate::amount::bytes")]
     pub max_bytes: u64,
     /// Sinks that lose nothing: when they are behind and the outbox is full, reading pauses.
     pub required: Vec<String>,

@@ -122,8 +122,10 @@ fn glued_event(bytes: &[u8], from: usize) -> Option<usize> {
     if bytes[from] != b'{' {
         return None;
     }
-    let starts = || memmem::find_iter(&bytes[from + 1..], EVENT_START).map(|found| from + 1 + found).take(GLUED_TRIES_MAX);
-    let whole = starts().find(|&start| document_length(&bytes[start..]).is_some_and(|length| start + length == bytes.len()));
+    let starts =
+        || memmem::find_iter(&bytes[from + 1..], EVENT_START).map(|found| from + 1 + found).take(GLUED_TRIES_MAX);
+    let whole =
+        starts().find(|&start| document_length(&bytes[start..]).is_some_and(|length| start + length == bytes.len()));
     whole.or_else(|| starts().filter(|&start| !b":[,".contains(&bytes[start - 1])).last())
 }
 

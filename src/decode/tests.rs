@@ -128,7 +128,8 @@ fn lists_and_pretty_documents_are_read() {
     let item: Value = serde_json::from_str(PLAIN).unwrap();
     let list = serde_json::json!({"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "metadata": {}, "items": [item, item]});
     let one_line = list.to_string();
-    let pretty = format!("{}\n\n{}", serde_json::to_string_pretty(&list).unwrap(), serde_json::to_string_pretty(&item).unwrap());
+    let pretty =
+        format!("{}\n\n{}", serde_json::to_string_pretty(&list).unwrap(), serde_json::to_string_pretty(&item).unwrap());
     assert_eq!(all(one_line.as_bytes(), Framing::Lines).0.len(), 2);
     let (events, unreadable) = all(pretty.as_bytes(), Framing::Documents);
     assert_eq!((events.len(), unreadable.len()), (3, 0));

@@ -11,7 +11,7 @@ mod forged;
 mod hidden;
 mod outside;
 mod sentence;
-mod storm;
+pub mod storm;
 mod wrong_network;
 
 use std::sync::Arc;
@@ -21,7 +21,13 @@ use serde::{Deserialize, Serialize};
 use crate::alert::Severity;
 use crate::enrich::Facts;
 
-pub use storm::Config as StormConfig;
+/// Settings of the detectors.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// When failed requests of one address are a storm.
+    pub storm: storm::Config,
+}
 
 /// What a detector goes by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,7 +102,7 @@ pub trait Detector: Send {
 }
 
 /// Every built-in detector.
-pub fn built_in(storm: &StormConfig) -> Vec<Box<dyn Detector>> {
+pub fn built_in(config: &Config) -> Vec<Box<dyn Detector>> {
     vec![
         Box::new(outside::OutsideTrusted::default()),
         Box::new(hidden::Hidden::default()),
@@ -104,6 +110,6 @@ pub fn built_in(storm: &StormConfig) -> Vec<Box<dyn Detector>> {
         Box::new(anonymous::AnonymousSuccess::default()),
         Box::new(exposed::Exposed::default()),
         Box::new(forged::Forged::default()),
-        Box::new(storm::Storm::new(storm)),
+        Box::new(storm::Storm::new(&config.storm)),
     ]
 }

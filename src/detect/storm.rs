@@ -1,27 +1,29 @@
 //! Many failed attempts from one address.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::{Detector, Findings, Rule, Threshold};
 use crate::alert::Severity;
+use crate::amount::Period;
 use crate::enrich::Facts;
 use crate::enrich::client::Trusted;
 
-/// Thresholds of the built-in detectors that count.
+/// When failed requests of one address are a storm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Failed requests of one address that make a storm.
+    /// Failed requests; fewer than one counts as one.
     pub failures: u32,
-    /// Within so many seconds of event time.
-    pub window_seconds: u32,
+    /// Within so much event time.
+    pub window: Period,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { failures: 20, window_seconds: 300 }
+        Self { failures: 20, window: Period(Duration::from_secs(300)) }
     }
 }
 
@@ -34,7 +36,8 @@ pub(super) struct Storm {
 impl Storm {
     pub(super) fn new(config: &Config) -> Self {
         let counting = |id, title, techniques: &[&str]| {
-            let threshold = Some(Threshold { count: config.failures.max(1), window_seconds: config.window_seconds.max(1) });
+            let window_seconds = u32::try_from(config.window.0.as_secs()).unwrap_or(u32::MAX).max(1);
+            let threshold = Some(Threshold { count: config.failures.max(1), window_seconds });
             Arc::new(Rule { threshold, ..(*Rule::new(id, title, techniques)).clone() })
         };
         Self {

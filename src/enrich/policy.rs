@@ -147,7 +147,13 @@ mod tests {
         check(&policies, &web, "office", NetworkKind::Trusted, broken);
         check(&policies, &user("system:serviceaccount:ci:deployer", &[]), "ci", NetworkKind::Trusted, None);
         check(&policies, &user("system:serviceaccount:ci:deployer", &[]), "pods", NetworkKind::Pods, Some("deployer"));
-        check(&policies, &user("system:node:n1", &["system:nodes"]), "pods", NetworkKind::Pods, Some("nodes from node networks"));
+        check(
+            &policies,
+            &user("system:node:n1", &["system:nodes"]),
+            "pods",
+            NetworkKind::Pods,
+            Some("nodes from node networks"),
+        );
         // No admin network is configured, so nothing can be said about administrators.
         check(&policies, &user("root", &["system:masters"]), "office", NetworkKind::Trusted, None);
         assert_eq!(policies.bounds(&web).broken_by(None, true), None);

@@ -71,13 +71,19 @@ fn keys_and_lengths_stay() {
 
 #[test]
 fn names_of_secrets_are_no_secrets() {
-    let shown = masked(&line("pods", "/x", r#"{"spec":{"volumes":[{"secret":{"secretName":"db"}}],"tokenExpirationSeconds":3600}}"#));
+    let shown = masked(&line(
+        "pods",
+        "/x",
+        r#"{"spec":{"volumes":[{"secret":{"secretName":"db"}}],"tokenExpirationSeconds":3600}}"#,
+    ));
     assert!(shown.json.contains(r#""secretName":"db""#), "{}", shown.json);
 }
 
 #[test]
 fn hostile_bodies_come_out_as_valid_json() {
-    for body in [r#"{"a":"\ud800"}"#, r#"{"a":1e999,"a":nan,"b":[1,2}"#, "\"just text\"", "[[[[]]]]", "{\"a\":\"\u{202e}\"}"] {
+    for body in
+        [r#"{"a":"\ud800"}"#, r#"{"a":1e999,"a":nan,"b":[1,2}"#, "\"just text\"", "[[[[]]]]", "{\"a\":\"\u{202e}\"}"]
+    {
         check_body("pods", body);
     }
     let deep = format!("{}{}", "[".repeat(5000), "]".repeat(5000));
@@ -99,15 +105,22 @@ fn uris_and_commands_lose_credentials_only() {
     check("/api/v1/pods?watch=true", "/api/v1/pods?watch=true");
     check("/proxy?access_token=abc&x=1", "/proxy?access_token=[masked, 3 bytes]&x=1");
     check("/exec?command=mysql&command=-u&command=root", "/exec?command=mysql&command=-u&command=root");
-    check("/exec?command=a&command=--password&command=hunter2", "/exec?command=a&command=--password&command=[masked, 7 bytes]");
+    check(
+        "/exec?command=a&command=--password&command=hunter2",
+        "/exec?command=a&command=--password&command=[masked, 7 bytes]",
+    );
     check("/exec?command=PGPASSWORD%3Dhunter2&command=psql", "/exec?command=PGPASSWORD=[masked, 7 bytes]&command=psql");
     let arguments: Vec<_> = ["curl", "-H", "Authorization: Bearer abc", "http://u:p@h/"].map(String::from).into();
-    assert_eq!(command(&arguments), "curl -H Authorization: [masked, 6 bytes] [masked, 3 bytes] http://u:[masked, 1 bytes]@h/");
+    assert_eq!(
+        command(&arguments),
+        "curl -H Authorization: [masked, 6 bytes] [masked, 3 bytes] http://u:[masked, 1 bytes]@h/"
+    );
 }
 
 #[test]
 fn unreadable_records_are_kept_up_to_their_first_body() {
-    let cut = r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"x","requestObject":{"data":"c4n4ry-hunter2""#;
+    let cut =
+        r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"x","requestObject":{"data":"c4n4ry-hunter2""#;
     let remains = unreadable(cut.as_bytes());
     assert!(remains.text.starts_with(r#"{"kind":"Event""#) && !remains.text.contains(CANARY));
     assert_eq!(remains.length, cut.len() as u64);

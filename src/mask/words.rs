@@ -2,8 +2,21 @@
 
 /// Parts of a name, lower case and without separators, that promise a credential.
 const CREDENTIAL_WORDS: [&str; 15] = [
-    "password", "passwd", "passphrase", "pwd", "secret", "token", "apikey", "accesskey", "privatekey", "credential",
-    "authorization", "bearer", "cookie", "signature", "sessionid",
+    "password",
+    "passwd",
+    "passphrase",
+    "pwd",
+    "secret",
+    "token",
+    "apikey",
+    "accesskey",
+    "privatekey",
+    "credential",
+    "authorization",
+    "bearer",
+    "cookie",
+    "signature",
+    "sessionid",
 ];
 
 /// Ends of a name that only points at a credential or describes it.
@@ -11,7 +24,8 @@ const POINTER_ENDS: [&str; 10] = ["name", "ref", "refs", "path", "file", "type",
 
 /// Whether a key, parameter or flag of this name holds a credential.
 pub(super) fn names_credential(name: &str) -> bool {
-    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect();
+    let plain: String =
+        name.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect();
     let is_id = plain.ends_with("id") && !plain.ends_with("sessionid");
     let points = POINTER_ENDS.iter().any(|end| *end != "id" && plain.ends_with(end)) || is_id;
     !points && CREDENTIAL_WORDS.iter().any(|word| plain.contains(word))
@@ -33,8 +47,8 @@ pub(super) fn mask_free_text(text: &str) -> String {
             masked.push_str(&mask_word(word));
         }
         let announces = word.eq_ignore_ascii_case("bearer") || word.eq_ignore_ascii_case("basic");
-        mask_next = (announces || (word.ends_with(':') && names_credential(word))) && !mask_next
-            || (mask_next && announces);
+        mask_next =
+            (announces || (word.ends_with(':') && names_credential(word))) && !mask_next || (mask_next && announces);
         masked.push_str(separator);
     }
     masked

@@ -1,0 +1,179 @@
+//! `gatecrier check`: is this configuration right, and do the sinks answer?
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+
+use super::{Outcome, say, table};
+use crate::config::{Config, Source};
+use crate::enrich::trust::Trust;
+use crate::sink::{elasticsearch, loki, stdout, webhook};
+use crate::terminal::escape_terminal;
+
+/// Longest wait for one sink's answer.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+
+const EXAMPLES: &str = "\
+Examples:
+  gatecrier check -c gatecrier.yaml
+  gatecrier check -c gatecrier.yaml --connect    also ask each sink whether it would take alerts
+
+Exit codes: 0 valid, 1 invalid, 2 wrong usage or a sink that does not answer";
+
+/// Checks a configuration: keys, networks, files; with `--connect` also the sinks.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Options {
+    /// The configuration.
+    #[arg(short, long, value_name = "FILE")]
+    config: PathBuf,
+
+    /// Also connect to each sink. No alert is sent.
+    #[arg(long)]
+    connect: bool,
+}
+
+/// Prints what was understood.
+pub fn run(options: &Options) -> anyhow::Result<Outcome> {
+    let config = Config::load(&options.config)?;
+    // The paths in it are already relative to the configuration's folder.
+    if let Err(error) = Trust::load(&config.trust(), Path::new("")) {
+        say(&format!("{}: {}", options.config.display(), escape_terminal(&format!("{error:#}"))));
+        return Ok(Outcome::Found);
+    }
+    let mut out = anstream::stdout().lock();
+    writeln!(out, "{} is valid.\n\n{}", options.config.display(), overview(&config))?;
+    for warning in &config.warnings {
+        writeln!(out, "\nwarning: {warning}")?;
+    }
+    if !options.connect {
+        return Ok(Outcome::Well);
+    }
+    writeln!(out)?;
+    connect(&config, &mut out)
+}
+
+/// What was understood, a line a thing.
+fn overview(config: &Config) -> String {
+    let mut table = table();
+    let mut row = |what: &str, name: &str, detail: String| {
+        table.add_row([what, &*escape_terminal(name), &*escape_terminal(&detail)]);
+    };
+    row("cluster", &config.cluster, String::new());
+    row("state", &config.state.display().to_string(), String::new());
+    for (name, source) in &config.sources {
+        row("source", name, source_detail(source));
+    }
+    for (name, entry) in &config.networks {
+        row("network", name, format!("{}, {}", counted(entry.cidrs.len(), &entry.files), entry.kind.word()));
+    }
+    if config.networks.is_empty() {
+        row("network", "private", "private addresses, trusted, as no network is named".to_owned());
+    }
+    for (name, entry) in &config.proxies {
+        row("proxy", name, counted(entry.cidrs.len(), &entry.files));
+    }
+    for (name, entry) in &config.hiding_hops {
+        row("hiding hop", name, counted(entry.cidrs.len(), &entry.files));
+    }
+    for policy in &config.policies {
+        let whom = format!("{}, {}", plural(policy.users.len(), "user"), plural(policy.groups.len(), "group"));
+        row("policy", &policy.name, format!("{whom}, only from {}", policy.zones.join(", ")));
+    }
+    for (name, detail) in sinks(config) {
+        row("sink", &name, detail);
+    }
+    let tls = if config.server.tls.is_some() { "https" } else { "http" };
+    row("server", &format!("{tls}://{}", config.server.listen), "/healthz /readyz /metrics".to_owned());
+    table.trim_fmt()
+}
+
+fn source_detail(source: &Source) -> String {
+    match (&source.file, &source.kafka) {
+        (Some(file), _) if file.path.exists() => format!("file {}", file.path.display()),
+        (Some(file), _) => format!("file {} (not there yet; it will be waited for)", file.path.display()),
+        (None, Some(kafka)) => kafka_detail(kafka),
+        (None, None) => String::new(),
+    }
+}
+
+#[cfg(feature = "kafka")]
+fn kafka_detail(kafka: &crate::config::Kafka) -> String {
+    format!("kafka {}, topics {}, group {}", kafka.brokers.join(","), kafka.topics.join(","), kafka.group)
+}
+
+#[cfg(not(feature = "kafka"))]
+fn kafka_detail(_: &crate::config::Kafka) -> String {
+    "kafka".to_owned()
+}
+
+fn counted(ranges: usize, files: &[PathBuf]) -> String {
+    match (ranges, files.len()) {
+        (ranges, 0) => plural(ranges, "range"),
+        (0, files) => plural(files, "file"),
+        (ranges, files) => format!("{} and {}", plural(ranges, "range"), plural(files, "file")),
+    }
+}
+
+fn plural(count: usize, thing: &str) -> String {
+    if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
+}
+
+fn sinks(config: &Config) -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    if config.sinks.stdout.is_some() || config.sinks.is_empty() {
+        let note = if config.sinks.is_empty() { "as no sink is named" } else { "" };
+        all.push(("stdout".to_owned(), note.to_owned()));
+    }
+    all.extend(
+        config.sinks.webhook.iter().map(|(name, sink)| (format!("webhook.{name}"), sink.url.origin().to_owned())),
+    );
+    all.extend(config.sinks.loki.iter().map(|(name, sink)| (format!("loki.{name}"), sink.url.origin().to_owned())));
+    let elasticsearch = config.sinks.elasticsearch.iter();
+    all.extend(elasticsearch.map(|(name, sink)| (format!("elasticsearch.{name}"), sink.url.origin().to_owned())));
+    all
+}
+
+/// Asks each sink whether it would take alerts.
+fn connect(config: &Config, out: &mut impl Write) -> anyhow::Result<Outcome> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
+    let mut outcome = Outcome::Well;
+    let mut told = |name: String, answer: anyhow::Result<String>| {
+        let line = match answer {
+            Ok(said) => format!("ok      {name}: {}", escape_terminal(&said)),
+            Err(error) => {
+                outcome = Outcome::Failed;
+                format!("failed  {name}: {}", escape_terminal(&format!("{error:#}")))
+            }
+        };
+        writeln!(out, "{line}")
+    };
+    runtime.block_on(async {
+        if let Some(sink) = &config.sinks.stdout {
+            told("stdout".to_owned(), ask(stdout::Stdout::new(sink), async |sink| sink.check().await).await)?;
+        }
+        for (name, sink) in &config.sinks.webhook {
+            let answer = ask(webhook::Webhook::new(sink), async |sink| sink.check().await).await;
+            told(format!("webhook.{name}"), answer)?;
+        }
+        for (name, sink) in &config.sinks.loki {
+            told(format!("loki.{name}"), ask(loki::Loki::new(sink), async |sink| sink.check().await).await)?;
+        }
+        for (name, sink) in &config.sinks.elasticsearch {
+            let answer = ask(elasticsearch::Elasticsearch::new(sink), async |sink| sink.check().await).await;
+            told(format!("elasticsearch.{name}"), answer)?;
+        }
+        std::io::Result::Ok(())
+    })?;
+    Ok(outcome)
+}
+
+async fn ask<S>(
+    sink: anyhow::Result<S>,
+    check: impl AsyncFnOnce(S) -> anyhow::Result<String>,
+) -> anyhow::Result<String> {
+    let late = |_| anyhow!("no answer within {} s", CONNECT_TIMEOUT.as_secs());
+    tokio::time::timeout(CONNECT_TIMEOUT, check(sink?)).await.map_err(late)?
+}

@@ -1,0 +1,82 @@
+//! `gatecrier run`: watch, and tell.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::Outcome;
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::server::{Readiness, Server, State};
+
+const EXAMPLES: &str = "\
+Examples:
+  gatecrier run -c /etc/gatecrier/gatecrier.yaml
+  gatecrier run -c gatecrier.yaml --log-level debug
+
+It stops at SIGTERM and at Ctrl-C: what it knows is saved, and the next start goes on from there. It may be
+killed at any moment: what was not saved is read again, and no alert is lost.";
+
+/// Watches the sources and delivers alerts to the sinks.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Options {
+    /// The configuration.
+    #[arg(short, long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+/// Runs until it is told to stop.
+pub fn run(options: &Options) -> anyhow::Result<Outcome> {
+    let config = Config::load(&options.config)?;
+    for warning in &config.warnings {
+        tracing::warn!("{}", warning.in_one_line());
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")?;
+    runtime.block_on(watch(config))
+}
+
+async fn watch(config: Config) -> anyhow::Result<Outcome> {
+    // Before anything can be seen of us from outside: whoever sees us may ask us to stop.
+    let mut asked = Asked::listen()?;
+    let stop = CancellationToken::new();
+    let server = Server::bind(&config.server)?;
+    tracing::info!(address = %server.address(), "serving health and metrics");
+    let state = State { metrics: Metrics::new(), ready: Readiness::new() };
+    let serving = server.run(state, stop.clone());
+    tokio::pin!(serving);
+    tokio::select! {
+        served = &mut serving => served.map(|()| Outcome::Well),
+        outcome = asked.wait() => {
+            stop.cancel();
+            serving.await?;
+            Ok(outcome)
+        }
+    }
+}
+
+/// The signals that ask us to stop.
+struct Asked {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Asked {
+    fn listen() -> anyhow::Result<Self> {
+        let terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+        let interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
+        Ok(Self { terminate, interrupt })
+    }
+
+    /// Waits for one of them and says what we end with then.
+    async fn wait(&mut self) -> Outcome {
+        let (name, outcome) = tokio::select! {
+            _ = self.terminate.recv() => ("SIGTERM", Outcome::Well),
+            _ = self.interrupt.recv() => ("SIGINT", Outcome::Interrupted),
+        };
+        tracing::info!(signal = name, "stopping");
+        outcome
+    }
+}

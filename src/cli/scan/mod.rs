@@ -1,0 +1,178 @@
+//! `gatecrier scan`: who came in from where, in logs that are there already.
+
+mod count;
+mod cut;
+mod files;
+mod framing;
+mod merge;
+mod open;
+mod report;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use clap::ValueEnum;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::{Optional, Outcome, say};
+use crate::alert::Severity;
+use crate::batch::{ClusterId, Input};
+use crate::config::Config;
+use crate::terminal::escape_terminal;
+use merge::Merge;
+pub use report::{Caller, Tally};
+use report::{Read, Report};
+
+const EXAMPLES: &str = "\
+Examples:
+  gatecrier scan audit.log
+  gatecrier scan /var/log/kubernetes/audit/        all logs in a folder, rotated and .gz too
+  zcat old/*.gz | gatecrier scan -                 standard input
+  gatecrier scan audit.log -c gatecrier.yaml       with your networks, proxies and policies
+  gatecrier scan audit.log -o jsonl | jq .summary  one alert a line
+  gatecrier scan audit.log --fail-on high          exit 1 at a high or critical alert
+
+In a folder, files are read whose names end in .log, .json, .jsonl or .ndjson, also with a
+number or .gz behind it. Logs of several API servers are read side by side, the oldest record
+first.
+
+Exit codes:
+  0    scanned
+  1    an alert at or above `--fail-on` was raised, or the configuration is invalid
+  2    wrong usage, or something could not be read to its end; the rest was scanned
+  130  interrupted by Ctrl-C";
+
+/// The fewest words about what trust means without a configuration.
+const NO_NETWORKS: &str = "No networks are named, so private addresses are judged as trusted and all others are not. \
+    To say whom you trust, write `networks: { office: { cidrs: [198.51.100.0/24] } }` into a file and pass it \
+    with `-c FILE`.";
+
+/// Says who came in from where, in logs that are there already.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Options {
+    /// Files, folders, or `-` for standard input.
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+
+    #[command(flatten)]
+    optional: Optional,
+
+    /// How the result is written to stdout.
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = Format::Table)]
+    output: Format,
+
+    /// Exit with 1 when an alert of this severity or a graver one was raised: info, low, medium, high, critical.
+    #[arg(long, value_name = "SEVERITY")]
+    fail_on: Option<Severity>,
+}
+
+/// How the result is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A summary and sentences, for people.
+    Table,
+    /// One object with a summary and all alerts.
+    Json,
+    /// One alert a line.
+    Jsonl,
+}
+
+/// What a scan hands its inputs to.
+pub trait Analyze {
+    /// Takes the next input. Inputs of one log come in its order.
+    ///
+    /// # Errors
+    /// What makes going on useless. Records that cannot be read are none of it.
+    fn take(&mut self, input: Input) -> anyhow::Result<()>;
+
+    /// Nothing more comes: what was found.
+    ///
+    /// # Errors
+    /// As [`Analyze::take`].
+    fn finish(self) -> anyhow::Result<Tally>;
+}
+
+/// Scans and reports.
+pub(super) fn run(options: &Options) -> anyhow::Result<Outcome> {
+    let config = match &options.optional.config {
+        Some(path) => Config::load_without_sources(path)?,
+        None => Config::default(),
+    };
+    let report = scan(options, &config, count::Count::default())?;
+    write(&report, options.output).context("write the result")?;
+    Ok(judge(&report, options.fail_on))
+}
+
+/// What is incomplete can say neither that all is well nor that this is all.
+fn judge(report: &Report, fail_on: Option<Severity>) -> Outcome {
+    let found = fail_on.is_some_and(|least| report.gravest().is_some_and(|gravest| gravest >= least));
+    match (report.is_complete(), found) {
+        (false, _) => Outcome::Failed,
+        (true, true) => Outcome::Found,
+        (true, false) => Outcome::Well,
+    }
+}
+
+fn scan(options: &Options, config: &Config, mut analyze: impl Analyze) -> anyhow::Result<Report> {
+    let found = files::find(&options.paths);
+    let mut read = Read { files: found.logs.len(), ..Read::default() };
+    let missing = found.failed.into_iter().map(|(path, error)| (path.display().to_string(), error.to_string()));
+    read.unreadable.extend(missing);
+    if found.logs.is_empty() && read.unreadable.is_empty() {
+        bail!("find logs: no name in these folders ends in .log, .json, .jsonl, .ndjson or one of them with .gz");
+    }
+    let bar = progress(found.bytes);
+    let begun = Instant::now();
+    let mut merge = Merge::new(found.logs, ClusterId::new(config.cluster.as_str()), bar.clone());
+    while let Some(input) = merge.next() {
+        read.bytes += input.weight() as u64;
+        analyze.take(input)?;
+    }
+    let tally = analyze.finish()?;
+    bar.finish_and_clear();
+    read.seconds = begun.elapsed().as_secs_f64();
+    read.unreadable.extend(merge.failed.into_iter().map(|(source, error)| (source, error.to_string())));
+    for (name, reason) in &read.unreadable {
+        say(&format!("gatecrier: cannot read {} to its end: {}", escape_terminal(name), escape_terminal(reason)));
+    }
+    if config.networks.is_empty() {
+        read.notes.push(NO_NETWORKS.to_owned());
+    }
+    Ok(Report::new(tally, read))
+}
+
+fn write(report: &Report, format: Format) -> io::Result<()> {
+    // Escapes only where people read; programs get the bytes as they are.
+    match format {
+        Format::Table => {
+            let mut out = anstream::stdout().lock();
+            report.write_table(&mut out)?;
+            out.flush()
+        }
+        Format::Json | Format::Jsonl => {
+            let mut out = io::BufWriter::new(io::stdout().lock());
+            match format {
+                Format::Json => report.write_json(&mut out)?,
+                _ => report.write_jsonl(&mut out)?,
+            }
+            out.flush()
+        }
+    }
+}
+
+/// A bar on stderr with bytes a second and the time left; hidden when stderr is no terminal.
+fn progress(bytes: u64) -> ProgressBar {
+    let (bar, template) = match bytes {
+        0 => (ProgressBar::no_length(), "{spinner} {bytes} {bytes_per_sec}"),
+        bytes => (ProgressBar::new(bytes), "{wide_bar} {bytes}/{total_bytes} {bytes_per_sec} ETA {eta}"),
+    };
+    bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}

@@ -1,0 +1,220 @@
+//! One YAML file: puts the modules' own Configs together and checks what no part can check alone.
+//!
+//! Every mistake is told with file, line, column, the line itself, what is wrong and what to do.
+//! Relative paths are relative to the configuration file.
+
+mod cross;
+mod error;
+mod explain;
+mod nearest;
+mod outline;
+mod paths;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Deserializer};
+
+use crate::{detect, enrich, outbox, server, sink, source};
+pub use error::{ConfigError, Problem};
+use outline::Outline;
+
+/// Largest configuration file we read, bytes; a larger one is taken for a mistake. Long address lists
+/// belong into files of their own (`networks.NAME.files`).
+const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// Everything an administrator may set.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The cluster's name in alerts.
+    pub cluster: String,
+    /// The state directory: snapshots, outbox, quarantine.
+    pub state: PathBuf,
+    /// What is read, by a name of one's choice.
+    pub sources: BTreeMap<String, Source>,
+    /// Named networks.
+    pub networks: BTreeMap<String, enrich::trust::NetworkConfig>,
+    /// Proxies that end TLS and append the address they saw.
+    pub proxies: BTreeMap<String, enrich::trust::ProxyConfig>,
+    /// Balancers and address translators that hide the client's address.
+    pub hiding_hops: BTreeMap<String, enrich::trust::HidingHopConfig>,
+    /// MaxMind-format files.
+    pub places: enrich::place::Config,
+    /// Who may come only from where.
+    pub policies: Vec<enrich::policy::Config>,
+    /// Thresholds.
+    pub detection: detect::Config,
+    /// Where alerts go. None at all means standard output.
+    pub sinks: Sinks,
+    /// Health and metrics.
+    pub server: server::Config,
+    /// Alerts on disk.
+    pub outbox: outbox::Config,
+    /// What is allowed but probably not meant.
+    #[serde(skip)]
+    pub warnings: Vec<Problem>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            cluster: "default".to_owned(),
+            state: PathBuf::from("/var/lib/gatecrier"),
+            sources: BTreeMap::new(),
+            networks: BTreeMap::new(),
+            proxies: BTreeMap::new(),
+            hiding_hops: BTreeMap::new(),
+            places: enrich::place::Config::default(),
+            policies: Vec::new(),
+            detection: detect::Config::default(),
+            sinks: Sinks::default(),
+            server: server::Config::default(),
+            outbox: outbox::Config::default(),
+            warnings: Vec::new(),
+        }
+    }
+}
+
+/// One source: exactly one of its fields is set.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// A log file with its backups.
+    #[serde(default)]
+    pub file: Option<source::file::Config>,
+    /// Topics of a Kafka cluster.
+    #[serde(default)]
+    pub kafka: Option<Kafka>,
+}
+
+/// The Kafka source's configuration, or what stands for it in a build without that source.
+#[cfg(feature = "kafka")]
+pub type Kafka = source::kafka::Config;
+
+/// Stands for the Kafka source's configuration in a build without that source.
+#[cfg(not(feature = "kafka"))]
+pub type Kafka = serde::de::IgnoredAny;
+
+/// Where alerts go.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sinks {
+    /// Standard output.
+    #[serde(deserialize_with = "present")]
+    pub stdout: Option<sink::stdout::Config>,
+    /// Webhooks by name.
+    pub webhook: BTreeMap<String, sink::webhook::Config>,
+    /// Loki servers by name.
+    pub loki: BTreeMap<String, sink::loki::Config>,
+    /// Elasticsearch or OpenSearch clusters by name.
+    pub elasticsearch: BTreeMap<String, sink::elasticsearch::Config>,
+}
+
+/// A key with nothing behind it means the defaults, not that the key is missing.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Option::<T>::deserialize(deserializer).map(|value| Some(value.unwrap_or_default()))
+}
+
+impl Sinks {
+    /// Whether no sink is named.
+    pub fn is_empty(&self) -> bool {
+        self.stdout.is_none() && self.webhook.is_empty() && self.loki.is_empty() && self.elasticsearch.is_empty()
+    }
+}
+
+impl Config {
+    /// Reads and checks a configuration to run with. The error's text is the complete message for people.
+    ///
+    /// # Errors
+    /// The file cannot be read, is not a configuration, names files that do not exist, or reads nothing.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        load(path, Purpose::Run)
+    }
+
+    /// Like [`Config::load`] for commands that bring their own input: sources may be missing.
+    ///
+    /// # Errors
+    /// As [`Config::load`], but for missing sources.
+    pub fn load_without_sources(path: &Path) -> Result<Self, ConfigError> {
+        load(path, Purpose::OwnInput)
+    }
+
+    /// Reads a configuration from its text. `file_name` is what messages call it, and its folder is where relative paths begin.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn from_str(text: &str, file_name: &str) -> Result<Self, ConfigError> {
+        from_text(text, Path::new(file_name), Purpose::Run)
+    }
+
+    /// The sections that say whom to trust, as one. Paths in it are absolute, or relative to the current folder.
+    pub fn trust(&self) -> enrich::trust::Config {
+        enrich::trust::Config {
+            networks: self.networks.clone(),
+            proxies: self.proxies.clone(),
+            hiding_hops: self.hiding_hops.clone(),
+        }
+    }
+}
+
+/// The line, from 1, that the value at `keys` stands on, for messages that point at it.
+pub fn line_of(file: &Path, keys: &[&str]) -> Option<usize> {
+    let text = std::fs::read_to_string(file).ok()?;
+    Outline::new(&text, String::new()).problem(keys, "").line()
+}
+
+/// What a configuration is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// To watch: something must be read.
+    Run,
+    /// For a command that is told on its command line what to read.
+    OwnInput,
+}
+
+fn load(path: &Path, purpose: Purpose) -> Result<Config, ConfigError> {
+    let name = path.display().to_string();
+    let unreadable = |error: &dyn std::fmt::Display, advice: &str| {
+        ConfigError::from(Problem::new(&name, format!("cannot read the configuration: {error}")).advise(advice))
+    };
+    let length = std::fs::metadata(path).map_err(|error| unreadable(&error, advice_for(&error)))?.len();
+    if length > FILE_BYTES_MAX {
+        return Err(unreadable(
+            &format!("it has {length} bytes, more than {FILE_BYTES_MAX}"),
+            "is this the right file? Long address lists go into files of their own: `networks.NAME.files`",
+        ));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| unreadable(&error, advice_for(&error)))?;
+    from_text(&text, path, purpose)
+}
+
+fn advice_for(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "check the path after `-c`; docs/configuration.md begins with a file to copy",
+        std::io::ErrorKind::PermissionDenied => "run as a user who may read it, or change its mode",
+        std::io::ErrorKind::IsADirectory => "name the file, not its folder",
+        std::io::ErrorKind::InvalidData => "save it as UTF-8 text",
+        _ => "see that it can be read",
+    }
+}
+
+fn from_text(text: &str, path: &Path, purpose: Purpose) -> Result<Config, ConfigError> {
+    let outline = Outline::new(text, path.display().to_string());
+    let mut config = parse(text, &outline)?;
+    let base = path.parent().unwrap_or(Path::new(""));
+    let mut problems = cross::errors(&config, &outline, purpose);
+    config.warnings = cross::warnings(&config, &outline);
+    problems.extend(paths::resolve(&mut config, base, &outline));
+    problems.sort_by_key(Problem::line);
+    config.warnings.sort_by_key(Problem::line);
+    if problems.is_empty() { Ok(config) } else { Err(ConfigError(problems)) }
+}
+
+fn parse(text: &str, outline: &Outline<'_>) -> Result<Config, ConfigError> {
+    if outline.is_empty() {
+        return Ok(Config::default());
+    }
+    serde_saphyr::from_str_with_options(text, outline::options())
+        .map_err(|error| ConfigError::from(explain::problem(&error, outline)))
+}

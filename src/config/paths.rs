@@ -1,0 +1,107 @@
+//! Every path a configuration can hold, in one table: made absolute against the configuration file's
+//! folder, and, where the file must be there already, looked for.
+
+use std::path::{Path, PathBuf};
+
+use super::error::Problem;
+use super::outline::Outline;
+use super::{Config, Sinks};
+use crate::sink::http::{Auth, Tls};
+
+/// A path in the configuration and the keys that lead to it.
+struct Entry<'a> {
+    keys: Vec<String>,
+    path: &'a mut PathBuf,
+    must_exist: bool,
+}
+
+impl<'a> Entry<'a> {
+    fn needed(keys: &[&str], path: &'a mut PathBuf) -> Self {
+        Self { must_exist: true, ..Self::later(keys, path) }
+    }
+
+    /// A file or folder that may appear later.
+    fn later(keys: &[&str], path: &'a mut PathBuf) -> Self {
+        Self { keys: keys.iter().map(|key| (*key).to_owned()).collect(), path, must_exist: false }
+    }
+}
+
+/// Makes paths absolute against `base` and tells of the files that are missing.
+pub fn resolve(config: &mut Config, base: &Path, outline: &Outline<'_>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for entry in entries(config) {
+        *entry.path = base.join(&*entry.path);
+        if !entry.must_exist {
+            continue;
+        }
+        if let Err(error) = std::fs::File::open(&*entry.path) {
+            let keys: Vec<&str> = entry.keys.iter().map(String::as_str).collect();
+            let shown = entry.path.display();
+            let advice = match error.kind() {
+                std::io::ErrorKind::NotFound => {
+                    "create it, or correct the path; relative paths begin at the configuration file's folder"
+                }
+                _ => "see that this user may read it",
+            };
+            problems.push(outline.problem(&keys, format!("cannot read `{shown}`: {error}")).advise(advice));
+        }
+    }
+    problems
+}
+
+fn entries(config: &mut Config) -> Vec<Entry<'_>> {
+    let mut all = vec![Entry::later(&["state"], &mut config.state)];
+    for (name, source) in &mut config.sources {
+        if let Some(file) = &mut source.file {
+            all.push(Entry::later(&["sources", name, "file", "path"], &mut file.path));
+        }
+    }
+    all.extend(config.networks.iter_mut().flat_map(|(name, entry)| lists("networks", name, &mut entry.files)));
+    all.extend(config.proxies.iter_mut().flat_map(|(name, entry)| lists("proxies", name, &mut entry.files)));
+    all.extend(config.hiding_hops.iter_mut().flat_map(|(name, entry)| lists("hiding_hops", name, &mut entry.files)));
+    let places = [("country", &mut config.places.country), ("asn", &mut config.places.asn)];
+    for (key, path) in places {
+        all.extend(path.as_mut().map(|path| Entry::needed(&["places", key], path)));
+    }
+    if let Some(tls) = &mut config.server.tls {
+        all.push(Entry::needed(&["server", "tls", "cert_file"], &mut tls.cert_file));
+        all.push(Entry::needed(&["server", "tls", "key_file"], &mut tls.key_file));
+    }
+    all.extend(sink_entries(&mut config.sinks));
+    all
+}
+
+fn lists<'a>(section: &'a str, name: &'a str, files: &'a mut [PathBuf]) -> impl Iterator<Item = Entry<'a>> {
+    let files = files.iter_mut().enumerate();
+    files.map(move |(at, file)| Entry::needed(&[section, name, "files", &at.to_string()], file))
+}
+
+fn sink_entries(sinks: &mut Sinks) -> Vec<Entry<'_>> {
+    let mut all = Vec::new();
+    for (name, sink) in &mut sinks.webhook {
+        let secret = sink.secret_file.as_mut();
+        all.extend(secret.map(|path| Entry::needed(&["sinks", "webhook", name, "secret_file"], path)));
+        all.extend(http_entries(["sinks", "webhook", name], &mut sink.auth, &mut sink.tls));
+    }
+    for (name, sink) in &mut sinks.loki {
+        all.extend(http_entries(["sinks", "loki", name], &mut sink.auth, &mut sink.tls));
+    }
+    for (name, sink) in &mut sinks.elasticsearch {
+        all.extend(http_entries(["sinks", "elasticsearch", name], &mut sink.auth, &mut sink.tls));
+    }
+    all
+}
+
+/// What all sinks that speak HTTP have in common.
+fn http_entries<'a>(sink: [&str; 3], auth: &'a mut Auth, tls: &'a mut Tls) -> Vec<Entry<'a>> {
+    let paths = [
+        (["auth", "password_file"], &mut auth.password_file),
+        (["auth", "token_file"], &mut auth.token_file),
+        (["auth", "api_key_file"], &mut auth.api_key_file),
+        (["tls", "ca_file"], &mut tls.ca_file),
+        (["tls", "cert_file"], &mut tls.cert_file),
+        (["tls", "key_file"], &mut tls.key_file),
+    ];
+    let set = paths.into_iter().filter_map(|(below, path)| Some((below, path.as_mut()?)));
+    set.map(|(below, path)| Entry::needed(&[sink.as_slice(), below.as_slice()].concat(), path)).collect()
+}

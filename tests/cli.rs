@@ -1,0 +1,229 @@
+//! The binary as people and scripts use it: what it prints where, and what it exits with.
+
+// A test ends at its first failure, wherever that is.
+#![allow(clippy::unwrap_used)]
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+struct Said {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Said {
+    #[track_caller]
+    fn check(&self, code: i32, out: &[&str], err: &[&str]) {
+        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.out, self.err);
+        for part in out {
+            assert!(self.out.contains(part), "`{part}` is not in stdout:\n{}", self.out);
+        }
+        for part in err {
+            assert!(self.err.contains(part), "`{part}` is not in stderr:\n{}", self.err);
+        }
+    }
+}
+
+impl From<Output> for Said {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gatecrier"));
+    command.args(arguments).current_dir(folder).env_remove("RUST_LOG").env_remove("NO_COLOR");
+    command
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Said {
+    command(folder, arguments).stdin(Stdio::null()).output().unwrap().into()
+}
+
+/// A folder with a valid configuration.
+fn configured() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = "\
+cluster: prod-eu
+state: /var/lib/gatecrier
+sources:
+  audit: { file: { path: audit.log } }
+networks:
+  office:
+    cidrs:
+      - 198.51.100.0/24
+      - 198.51.100.20/31
+    files: [extra.txt]
+  pods: { cidrs: [10.244.0.0/16], kind: pods }
+  guests: { cidrs: [198.51.100.128/25], kind: untrusted }
+proxies:
+  access: { cidrs: [10.0.0.14] }
+hiding_hops:
+  haproxy: { cidrs: [10.0.0.10] }
+";
+    std::fs::write(folder.path().join("gatecrier.yaml"), yaml).unwrap();
+    std::fs::write(folder.path().join("extra.txt"), "# more\n203.0.113.0/28\n").unwrap();
+    folder
+}
+
+#[test]
+fn every_command_teaches_by_examples() {
+    let here = Path::new(".");
+    for arguments in [&["--help"][..], &["run", "--help"], &["scan", "--help"], &["check", "--help"]] {
+        run(here, arguments).check(0, &["Examples:\n", "gatecrier "], &[]);
+    }
+    run(here, &["networks", "check", "--help"]).check(0, &["Examples:\n"], &[]);
+    run(here, &["--help"]).check(0, &["Exit codes:", "130"], &[]);
+    run(here, &["scna"]).check(2, &[], &["scan"]);
+    run(here, &["scan", "x", "--fail-on", "grave"]).check(2, &[], &["unknown severity `grave`", "critical"]);
+    run(here, &["check", "-c", "x", "--log-level", "=="]).check(2, &[], &["read the log filter `==`"]);
+}
+
+#[test]
+fn check_says_what_was_understood() {
+    let folder = configured();
+    let said = run(folder.path(), &["check", "-c", "gatecrier.yaml"]);
+    let understood = ["gatecrier.yaml is valid", "prod-eu", "2 ranges and 1 file, trusted", "not there yet", "stdout"];
+    said.check(0, &understood, &[]);
+    said.check(0, &["http://127.0.0.1:9187"], &[]);
+}
+
+#[test]
+fn check_tells_mistakes_and_exits_with_1() {
+    let folder = configured();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("typo.yaml", "sources: { audit: { file: { path: a.log } } }\nnetwroks: {}\n");
+    run(folder.path(), &["check", "-c", "typo.yaml"]).check(
+        1,
+        &[],
+        &["typo.yaml:2:1: unknown key `netwroks`\n  2 | netwroks: {}\n    | ^^^^^^^^\n", "did you mean"],
+    );
+    run(folder.path(), &["check", "-c", "none.yaml"]).check(1, &[], &["none.yaml: cannot read", "after `-c`"]);
+    write("extra.txt", "203.0.113.0/28\nnonsense\n");
+    run(folder.path(), &["check", "-c", "gatecrier.yaml"]).check(1, &[], &["extra.txt", "line 2", "nonsense"]);
+}
+
+#[test]
+fn check_connects_to_the_sinks_when_asked() {
+    let folder = configured();
+    // A port that was free a moment ago and has no listener.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let yaml = format!(
+        "sources: {{ audit: {{ file: {{ path: a.log }} }} }}\n\
+         sinks: {{ stdout: {{}}, webhook: {{ soc: {{ url: \"http://127.0.0.1:{port}/hook\" }} }} }}\n"
+    );
+    std::fs::write(folder.path().join("sinks.yaml"), yaml).unwrap();
+    run(folder.path(), &["check", "-c", "sinks.yaml"]).check(0, &["webhook.soc"], &[]);
+    let said = run(folder.path(), &["check", "-c", "sinks.yaml", "--connect"]);
+    said.check(2, &["ok      stdout", "failed  webhook.soc: "], &[]);
+}
+
+#[test]
+fn networks_check_says_which_line_decides() {
+    let folder = configured();
+    let check = |address: &str| run(folder.path(), &["networks", "check", address, "-c", "gatecrier.yaml"]);
+    check("198.51.100.20").check(0, &["in the network `office` (trusted): trusted"], &[]);
+    check("198.51.100.20").check(0, &["198.51.100.20/31 in gatecrier.yaml:9"], &[]);
+    check("203.0.113.5").check(0, &["`office`", "203.0.113.0/28 in extra.txt:2"], &[]);
+    check("198.51.100.200").check(0, &["`guests` (untrusted): not trusted"], &[]);
+    check("::ffff:10.244.1.1").check(0, &["10.244.1.1 is in the network `pods` (pods): trusted", "private"], &[]);
+    check("192.0.2.1").check(0, &["in no named network: not trusted"], &[]);
+    check("10.0.0.14").check(0, &["proxy", "`access`", "gatecrier.yaml:14"], &[]);
+    check("10.0.0.10").check(0, &["hiding hop", "`haproxy`"], &[]);
+    check("10.0.0.300").check(2, &[], &["10.0.0.300"]);
+    let without = run(folder.path(), &["networks", "check", "10.1.2.3"]);
+    without.check(0, &["private address: trusted, as no networks are named"], &[]);
+}
+
+const EVENTS: &str =
+    "{\"stageTimestamp\":\"2026-11-22T12:00:00.000000Z\"}\n{\"stageTimestamp\":\"2026-11-22T12:00:01.000000Z\"}\n";
+
+#[test]
+fn scan_reads_files_folders_and_stdin() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("audit.log"), EVENTS).unwrap();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(EVENTS.as_bytes()).unwrap();
+    std::fs::write(folder.path().join("audit.log.1.gz"), packed.finish().unwrap()).unwrap();
+    std::fs::write(folder.path().join("pretty.json"), "{\n  \"kind\": \"Event\"\n}\n{\n  \"kind\": \"Event\"\n}\n")
+        .unwrap();
+
+    let said = run(folder.path(), &["scan", "."]);
+    said.check(0, &["6 events", "3 files", "No networks are named", "-c FILE"], &[]);
+    assert_eq!(said.err, "", "progress is hidden when stderr is no terminal");
+    run(folder.path(), &["scan", "pretty.json"]).check(0, &["2 events"], &[]);
+
+    let mut child = command(folder.path(), &["scan", "-", "-o", "json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(EVENTS.as_bytes()).unwrap();
+    let said = Said::from(child.wait_with_output().unwrap());
+    said.check(0, &[], &[]);
+    let told: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(told["summary"]["events"], 2);
+    assert_eq!(told["summary"]["bytes"], EVENTS.len());
+    assert_eq!(told["alerts"], serde_json::json!([]));
+}
+
+#[test]
+fn scan_goes_on_after_what_it_cannot_read_and_exits_with_2() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("audit.log"), EVENTS).unwrap();
+    std::fs::write(folder.path().join("broken.log.gz"), b"\x1f\x8b\x08\x00broken").unwrap();
+    let said = run(folder.path(), &["scan", "audit.log", "none.log", "broken.log.gz"]);
+    said.check(2, &["2 events", "2 of them not readable to the end"], &["cannot read none.log", "broken.log.gz"]);
+    std::fs::create_dir(folder.path().join("empty")).unwrap();
+    run(folder.path(), &["scan", "empty"]).check(2, &[], &["failed to find logs", ".jsonl"]);
+}
+
+#[test]
+fn scan_takes_a_configuration_without_sources() {
+    let folder = configured();
+    std::fs::write(folder.path().join("audit.log"), EVENTS).unwrap();
+    std::fs::write(folder.path().join("networks.yaml"), "networks: { office: { cidrs: [198.51.100.0/24] } }\n")
+        .unwrap();
+    let said = run(folder.path(), &["scan", "audit.log", "-c", "networks.yaml"]);
+    said.check(0, &["2 events"], &[]);
+    assert!(!said.out.contains("No networks are named"), "{}", said.out);
+    run(folder.path(), &["scan", "audit.log", "-c", "none.yaml"]).check(1, &[], &["cannot read"]);
+    assert_eq!(run(folder.path(), &["scan", "audit.log", "-o", "jsonl"]).out, "");
+}
+
+#[test]
+fn colours_are_asked_for_or_not() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("audit.log"), EVENTS).unwrap();
+    let coloured = |arguments: &[&str]| run(folder.path(), arguments).out.contains('\x1b');
+    assert!(!coloured(&["scan", "audit.log"]), "a pipe is no terminal");
+    assert!(coloured(&["scan", "audit.log", "--color", "always"]));
+    assert!(!coloured(&["scan", "audit.log", "--color", "never"]));
+}
+
+#[test]
+fn run_serves_and_stops_at_sigterm() {
+    let folder = configured();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let yaml = format!(
+        "state: {}\nsources: {{ audit: {{ file: {{ path: a.log }} }} }}\nserver: {{ listen: \"127.0.0.1:{port}\" }}\n",
+        folder.path().join("state").display()
+    );
+    std::fs::write(folder.path().join("run.yaml"), yaml).unwrap();
+    let mut child = command(folder.path(), &["run", "-c", "run.yaml"]).stderr(Stdio::piped()).spawn().unwrap();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(std::time::Instant::now() < deadline, "nothing listens");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let stopped = Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    assert!(stopped.success());
+    assert!(child.wait().unwrap().success());
+}
