@@ -161,6 +161,11 @@ pub enum NoticeKind {
         /// The bytes of the line, without a newline.
         bytes: Bytes,
     },
+    /// A record that stopped the analysis before, passed over this time.
+    Poison {
+        /// The record.
+        bytes: Bytes,
+    },
     /// The live log file was removed while the API server still writes into it: evidence is vanishing.
     Vanished,
     /// The log file was cut short in place, or its position no longer fits it; reading goes on from its start.
@@ -178,6 +183,7 @@ impl NoticeKind {
             Self::Gap { .. } => "gap",
             Self::Oversized { .. } => "oversized",
             Self::Torn { .. } => "torn",
+            Self::Poison { .. } => "poison",
             Self::Vanished => "vanished",
             Self::Truncated { .. } => "truncated",
         }
@@ -210,7 +216,7 @@ impl Input {
         match self {
             Self::Batch(batch) => batch.bytes.len(),
             Self::Notice(Notice { kind: NoticeKind::Oversized { prefix, .. }, .. }) => prefix.len(),
-            Self::Notice(Notice { kind: NoticeKind::Torn { bytes }, .. }) => bytes.len(),
+            Self::Notice(Notice { kind: NoticeKind::Torn { bytes } | NoticeKind::Poison { bytes }, .. }) => bytes.len(),
             Self::Notice(_) => 0,
         }
     }

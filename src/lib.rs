@@ -54,5 +54,6 @@ pub mod amount;
 pub mod cli;
 pub mod config;
 pub mod metrics;
+pub mod pipeline;
 pub mod secret;
 pub mod terminal;

@@ -105,7 +105,7 @@ pub struct Requests {
 
 impl Default for Requests {
     fn default() -> Self {
-        Self { young: Generation::default(), old: Generation::default(), forgotten: Timestamp::MIN }
+        Self { young: Generation::default(), old: Generation::default(), forgotten: Timestamp::default() }
     }
 }
 
@@ -115,7 +115,7 @@ impl Requests {
         if self.young.records.len() >= GENERATION_MAX || self.young.requests.len() >= GENERATION_MAX {
             let gone = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
             let newest = gone.requests.values().map(|told| told.received).max();
-            self.forgotten = self.forgotten.max(newest.unwrap_or(Timestamp::MIN));
+            self.forgotten = self.forgotten.max(newest.unwrap_or_default());
         }
         !self.old.records.contains(&record) && self.young.records.insert(record)
     }

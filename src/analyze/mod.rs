@@ -1,1 +1,287 @@
-//! x
+//! All of the thinking as one function: bytes in, alerts out.
+//!
+//! What is found in an event does not depend on any other, so batches are inspected as they come. Only the few
+//! events with findings go on, and they are taken in the order of event time: while some source is behind, they are
+//! held until every source is past them by [`LATENESS_SECONDS`]. So one log dealt out over several files gives the
+//! alerts of the one file, and a source that is up to date is told of at once.
+
+mod census;
+mod memory;
+mod merge;
+mod notices;
+mod show;
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BinaryHeap, HashMap};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::alert::Alert;
+use crate::batch::{Batch, ClusterId, Input, Place, Position, SourceId};
+use crate::decode::{self, Record};
+use crate::detect::{Detector, Findings};
+use crate::enrich::Enricher;
+use crate::event::{Event, Stage, Timestamp};
+use crate::mask::Remains;
+use crate::throttle::{Hit, Throttle};
+
+pub use census::{Census, Caller};
+pub use memory::Snapshot;
+pub use merge::Merge;
+use notices::SourceRules;
+
+/// How much out of order the records of one cluster may be, seconds of event time. API servers write within
+/// milliseconds of each other; what comes later than this while a source is behind is taken when it comes.
+pub const LATENESS_SECONDS: i64 = 10;
+
+/// Most hits held for order. Beyond it the oldest are taken although something older may still come.
+const HELD_MAX: usize = 50_000;
+
+/// What came of an input.
+#[derive(Debug, Default)]
+pub struct Output {
+    /// Alerts and revisions, in the order to be told.
+    pub alerts: Vec<Alert>,
+    /// Records that could not be read whole.
+    pub quarantined: Vec<Quarantined>,
+    /// Events analyzed.
+    pub events: u64,
+    /// Records passed because they had been taken already.
+    pub duplicates: u64,
+}
+
+/// A record that could not be read whole.
+#[derive(Debug, Clone)]
+pub struct Quarantined {
+    /// Event time, as far as it is known.
+    pub time: Timestamp,
+    /// Who read it.
+    pub source: SourceId,
+    /// Where it stands.
+    pub place: Place,
+    /// One of a fixed list of words.
+    pub reason: &'static str,
+    /// What may be kept of it.
+    pub remains: Remains,
+}
+
+/// What we remember of one source.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct SourceMemory {
+    /// How far it has been read.
+    position: Option<Position>,
+    /// Time of the newest event read.
+    newest: Option<Timestamp>,
+    /// It writes stages before the last one.
+    earlier_stages: bool,
+    /// What it said before we knew any time.
+    waiting: Vec<Hit>,
+}
+
+impl Default for SourceMemory {
+    fn default() -> Self {
+        Self { position: None, newest: None, earlier_stages: false, waiting: Vec::new() }
+    }
+}
+
+/// A hit in the heap, the oldest on top.
+#[derive(Debug, Serialize, Deserialize)]
+struct Held(Hit);
+
+impl PartialEq for Held {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Held {}
+
+impl PartialOrd for Held {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Held {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.order().cmp(&other.0.order())
+    }
+}
+
+/// The memory of one cluster, and all that thinks about it.
+pub struct Analyzer {
+    cluster: ClusterId,
+    enricher: Enricher,
+    detectors: Vec<Box<dyn Detector>>,
+    source_rules: SourceRules,
+    findings: Findings,
+    throttle: Throttle,
+    sources: HashMap<SourceId, SourceMemory>,
+    held: BinaryHeap<Reverse<Held>>,
+    census: Option<Census>,
+}
+
+impl Analyzer {
+    /// Remembers nothing yet.
+    pub fn new(cluster: ClusterId, enricher: Enricher, detectors: Vec<Box<dyn Detector>>) -> Self {
+        Self {
+            cluster,
+            enricher,
+            detectors,
+            source_rules: SourceRules::default(),
+            findings: Findings::default(),
+            throttle: Throttle::default(),
+            sources: HashMap::new(),
+            held: BinaryHeap::new(),
+            census: None,
+        }
+    }
+
+    /// Counts who came from where, for a report.
+    pub fn with_census(mut self) -> Self {
+        self.census = Some(Census::default());
+        self
+    }
+
+    /// Who came from where so far.
+    pub fn census(&self) -> Option<&Census> {
+        self.census.as_ref()
+    }
+
+    /// How far a source had been read.
+    pub fn position(&self, source: &SourceId) -> Option<&Position> {
+        self.sources.get(source)?.position.as_ref()
+    }
+
+    /// Time of the newest event of a source.
+    pub fn newest(&self, source: &SourceId) -> Option<Timestamp> {
+        self.sources.get(source)?.newest
+    }
+
+    /// Learns an alert that was said after the memory was saved.
+    pub fn learn(&mut self, alert: &Alert) {
+        self.throttle.learn(alert);
+    }
+
+    /// Inspects one input. What is found waits for [`Analyzer::settle`].
+    pub fn analyze(&mut self, input: &Input, out: &mut Output) {
+        match input {
+            Input::Batch(batch) => self.batch(batch, out),
+            Input::Notice(notice) => self.notice(notice, out),
+        }
+    }
+
+    /// Takes what was found up to the horizon: event time that every source is past, or the end of time when all are
+    /// at their ends. `fullness` is the share of the outbox in use.
+    pub fn settle(&mut self, horizon: Timestamp, fullness: f32, out: &mut Output) {
+        while let Some(Reverse(held)) = self.held.peek() {
+            if held.0.time > horizon && self.held.len() <= HELD_MAX {
+                break;
+            }
+            if let Some(Reverse(held)) = self.held.pop() {
+                self.throttle.take(held.0, fullness, &mut out.alerts);
+            }
+        }
+        out.duplicates += self.throttle.take_duplicates();
+    }
+
+    /// Closes what has been quiet for long enough. `watermark` is event time that no source will go back behind.
+    pub fn tick(&mut self, watermark: Timestamp, out: &mut Output) {
+        self.release_waiting(watermark);
+        let oldest_held = self.held.peek().map(|Reverse(held)| held.0.time);
+        self.throttle.tick(oldest_held.map_or(watermark, |oldest| oldest.min(watermark)), &mut out.alerts);
+    }
+
+    /// Nothing more will come: takes all that is held, and says the last counts without closing anything.
+    pub fn finish(&mut self, out: &mut Output) {
+        self.release_waiting(Timestamp::default());
+        self.settle(Timestamp::MAX, 0.0, out);
+        self.throttle.say_counts(&mut out.alerts);
+    }
+
+    fn batch(&mut self, batch: &Batch, out: &mut Output) {
+        let mut memory = self.sources.remove(&batch.source).unwrap_or_default();
+        decode::decode(&batch.bytes, batch.framing, &mut |record| match record {
+            Record::Event(event) => self.event(&event, batch, &mut memory, out),
+            Record::Unreadable(unreadable) => {
+                let place = place(batch, unreadable.offset);
+                let remains = crate::mask::unreadable(unreadable.bytes);
+                self.unreadable(&batch.source, place, unreadable.reason, remains, &mut memory, out);
+            }
+        });
+        memory.position = Some(batch.upto.clone());
+        self.sources.insert(batch.source.clone(), memory);
+    }
+
+    #[inline]
+    fn event(&mut self, event: &Event<'_>, batch: &Batch, memory: &mut SourceMemory, out: &mut Output) {
+        out.events += 1;
+        let time = event.time();
+        if let Some(time) = time {
+            memory.newest = Some(memory.newest.map_or(time, |newest| newest.max(time)));
+            if !memory.waiting.is_empty() {
+                self.release(memory, time);
+            }
+        }
+        memory.earlier_stages |= event.stage() == Stage::RequestReceived;
+        let facts = self.enricher.facts(event);
+        if let Some(census) = &mut self.census {
+            census.count(&facts.who, &facts.origin, time);
+        }
+        for detector in &self.detectors {
+            detector.inspect(&facts, &mut self.findings);
+        }
+        if event.is_truncated() {
+            let remains = crate::mask::unreadable(event.bytes());
+            self.source_rules.cut(&batch.source, &place(batch, event.offset()), &mut self.findings);
+            out.quarantined.push(Quarantined {
+                time: time.or(memory.newest).unwrap_or_default(),
+                source: batch.source.clone(),
+                place: place(batch, event.offset()),
+                reason: "truncated",
+                remains,
+            });
+        }
+        if self.findings.is_empty() {
+            return;
+        }
+        let findings = self.findings.take();
+        let mut hit = show::hit(&facts, findings, &batch.source, &self.cluster);
+        hit.earlier_stages = memory.earlier_stages;
+        match time.or(memory.newest) {
+            Some(time) => {
+                hit.time = time;
+                self.held.push(Reverse(Held(hit)));
+            }
+            None => memory.waiting.push(hit),
+        }
+    }
+
+    /// Gives what was said before any time was known the first time that is.
+    fn release(&mut self, memory: &mut SourceMemory, time: Timestamp) {
+        for mut hit in memory.waiting.drain(..) {
+            hit.time = time;
+            for finding in &mut hit.findings {
+                finding.text = finding.text.replace(notices::GAP_END, &time.to_string());
+            }
+            self.held.push(Reverse(Held(hit)));
+        }
+    }
+
+    fn release_waiting(&mut self, time: Timestamp) {
+        let mut sources = std::mem::take(&mut self.sources);
+        for memory in sources.values_mut().filter(|memory| !memory.waiting.is_empty()) {
+            self.release(memory, time);
+        }
+        self.sources = sources;
+    }
+}
+
+/// Where a record of a batch stands.
+fn place(batch: &Batch, offset: usize) -> Place {
+    Place { name: Arc::clone(&batch.start.name), offset: batch.start.offset + offset as u64 }
+}
+
+#[cfg(test)]
+mod tests;

@@ -52,7 +52,8 @@ pub struct Threshold {
 }
 
 impl Rule {
-    fn new(id: &str, title: &str, techniques: &[&str]) -> Arc<Self> {
+    /// A rule that the first request suffices for.
+    pub fn new(id: &str, title: &str, techniques: &[&str]) -> Arc<Self> {
         let techniques = techniques.iter().map(ToString::to_string).collect();
         Arc::new(Self { id: id.to_owned(), title: title.to_owned(), techniques, threshold: None })
     }

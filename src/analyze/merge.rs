@@ -1,0 +1,113 @@
+//! Of a cluster's sources, the batch with the oldest record goes first.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::LATENESS_SECONDS;
+use crate::batch::{Batch, Framing, Input, NoticeKind, SourceId};
+use crate::decode::{self, Record};
+use crate::event::Timestamp;
+
+/// Inputs of several sources, each in its own order. `T` travels with each input.
+#[derive(Debug)]
+pub struct Merge<T> {
+    lanes: BTreeMap<SourceId, Lane<T>>,
+}
+
+#[derive(Debug)]
+struct Lane<T> {
+    waiting: VecDeque<(Input, T)>,
+    /// When the first waiting input begins; of a notice, how far its source has come.
+    head: Timestamp,
+    /// Time of the newest event taken.
+    progress: Timestamp,
+    at_end: bool,
+}
+
+impl<T> Default for Merge<T> {
+    fn default() -> Self {
+        Self { lanes: BTreeMap::new() }
+    }
+}
+
+impl<T> Merge<T> {
+    /// Waits for this source from now on, until it is at its end. `progress` is the time of its newest event known.
+    pub fn announce(&mut self, source: SourceId, progress: Option<Timestamp>) {
+        let progress = progress.unwrap_or(Timestamp::MIN);
+        self.lanes.insert(source, Lane { waiting: VecDeque::new(), head: progress, progress, at_end: false });
+    }
+
+    /// Adds the next input of a source.
+    pub fn offer(&mut self, input: Input, rider: T) {
+        let lane = self.lanes.entry(input.source().clone()).or_insert_with(|| Lane {
+            waiting: VecDeque::new(),
+            head: Timestamp::MIN,
+            progress: Timestamp::MIN,
+            at_end: false,
+        });
+        lane.waiting.push_back((input, rider));
+        if lane.waiting.len() == 1 {
+            lane.find_head();
+        }
+    }
+
+    /// The next input to be analyzed; nothing while a source has to be waited for, or none has anything.
+    pub fn take(&mut self) -> Option<(Input, T)> {
+        if self.lanes.values().any(|lane| lane.waiting.is_empty() && !lane.at_end) {
+            return None;
+        }
+        let due = self.lanes.values_mut().filter(|lane| !lane.waiting.is_empty()).min_by_key(|lane| lane.head)?;
+        let (input, rider) = due.waiting.pop_front()?;
+        due.at_end = match &input {
+            Input::Batch(batch) => batch.at_end,
+            Input::Notice(notice) => matches!(notice.kind, NoticeKind::AtEnd),
+        };
+        Some((input, rider))
+    }
+
+    /// Notes how far a source has come, after its input was analyzed.
+    pub fn progressed(&mut self, source: &SourceId, newest: Option<Timestamp>) {
+        if let Some(lane) = self.lanes.get_mut(source) {
+            lane.progress = lane.progress.max(newest.unwrap_or(Timestamp::MIN));
+            lane.find_head();
+        }
+    }
+
+    /// Event time that every source is past: the end of time when all are at their ends.
+    pub fn horizon(&self) -> Timestamp {
+        let reached = self.lanes.values().filter_map(|lane| match (lane.waiting.is_empty(), lane.at_end) {
+            (true, true) => None,
+            (true, false) => Some(lane.progress),
+            (false, _) => Some(lane.head),
+        });
+        reached.min().map_or(Timestamp::MAX, |oldest| oldest.plus_seconds(-LATENESS_SECONDS))
+    }
+
+    /// Whether every source has said that it has nothing more, and nothing waits.
+    pub fn is_at_end(&self) -> bool {
+        self.lanes.values().all(|lane| lane.at_end && lane.waiting.is_empty())
+    }
+}
+
+impl<T> Lane<T> {
+    fn find_head(&mut self) {
+        self.head = match self.waiting.front() {
+            Some((Input::Batch(batch), _)) => first_time(batch).unwrap_or(self.progress),
+            _ => self.progress,
+        };
+    }
+}
+
+/// The time of a batch's first event that has one.
+fn first_time(batch: &Batch) -> Option<Timestamp> {
+    let end = match batch.framing {
+        Framing::Lines => memchr::memchr(b'\n', &batch.bytes).map_or(batch.bytes.len(), |end| end + 1),
+        Framing::Documents => batch.bytes.len(),
+    };
+    let mut first = None;
+    decode::decode(&batch.bytes[..end], batch.framing, &mut |record| {
+        if let Record::Event(event) = record {
+            first = first.or_else(|| event.time());
+        }
+    });
+    first
+}

@@ -1,0 +1,174 @@
+//! What a source has to say, and records that are no events: raised, because each may hide an attack.
+
+use std::sync::Arc;
+
+use super::{Analyzer, Held, Output, Quarantined, SourceMemory};
+use crate::alert::Severity;
+use crate::batch::{Notice, NoticeKind, Place, SourceId};
+use crate::detect::{Finding, Findings, Rule};
+use crate::event::{Stage, Timestamp};
+use crate::mask::{self, Remains};
+use crate::request::{Key, Keys};
+use crate::throttle::Hit;
+use std::cmp::Reverse;
+
+/// The rules that sources, not events, are judged by.
+pub(super) struct SourceRules {
+    gap: Arc<Rule>,
+    vanished: Arc<Rule>,
+    truncated: Arc<Rule>,
+    oversized: Arc<Rule>,
+    unreadable: Arc<Rule>,
+    cut: Arc<Rule>,
+    poison: Arc<Rule>,
+}
+
+impl Default for SourceRules {
+    fn default() -> Self {
+        let rule = |id, title| Rule::new(id, title, &["T1070"]);
+        Self {
+            gap: rule("log-gap", "Audit records were lost before they were read"),
+            vanished: rule("log-vanished", "The live audit log was removed"),
+            truncated: rule("log-truncated", "The audit log was cut short in place"),
+            oversized: rule("oversized-record", "An audit record is longer than the limit"),
+            unreadable: rule("unreadable-record", "A record of the audit log cannot be read"),
+            cut: rule("truncated-record", "An audit record ends before its end"),
+            poison: rule("poison-record", "A record that stops the analysis was passed over"),
+        }
+    }
+}
+
+impl SourceRules {
+    /// An event that could be read only as far as it goes.
+    pub(super) fn cut(&self, source: &SourceId, place: &Place, findings: &mut Findings) {
+        let text = format!("an audit record at {place} ends before its end; what stands of it was judged");
+        findings.raise(&self.cut, source.to_string(), Severity::Low, text);
+    }
+}
+
+impl Analyzer {
+    pub(super) fn notice(&mut self, notice: &Notice, out: &mut Output) {
+        let mut memory = self.sources.remove(&notice.source).unwrap_or_default();
+        self.take_notice(notice, &mut memory, out);
+        if let Some(upto) = &notice.upto {
+            memory.position = Some(upto.clone());
+        }
+        self.sources.insert(notice.source.clone(), memory);
+    }
+
+    fn take_notice(&mut self, notice: &Notice, memory: &mut SourceMemory, out: &mut Output) {
+        let (source, at) = (&notice.source, &notice.at);
+        let place = notice_key(notice);
+        let rules = &self.source_rules;
+        let (rule, severity, text) = match &notice.kind {
+            NoticeKind::AtEnd => return,
+            NoticeKind::Gap { detail } => {
+                // The far side of the gap is not known before the next event: it waits for that one.
+                let from = memory.newest.map_or("the beginning".to_owned(), |newest| newest.to_string());
+                let text = format!("audit records of {source} are missing between {from} and {GAP_END}: {detail}");
+                let hit = self.source_hit(&self.source_rules.gap, source, Severity::High, text, place);
+                memory.waiting.push(hit);
+                return;
+            }
+            NoticeKind::Vanished => {
+                let text = format!("the live audit log of {source} was removed while the API server still writes into it");
+                (&rules.vanished, Severity::High, text)
+            }
+            NoticeKind::Truncated { detail } => {
+                (&rules.truncated, Severity::Medium, format!("the audit log of {source} was cut short in place: {detail}"))
+            }
+            NoticeKind::Oversized { length, prefix, sha256 } => {
+                let text = mask::readable_prefix(prefix);
+                let remains = Remains { text, length: *length, sha256: sha256.clone() };
+                self.quarantine(source, at.clone(), "oversized", remains, memory, out);
+                let text = format!("an audit record at {at} is {length} bytes long, more than the limit, and was not analyzed");
+                (&self.source_rules.oversized, Severity::High, text)
+            }
+            NoticeKind::Poison { bytes } => {
+                self.quarantine(source, at.clone(), "poison", mask::unreadable(bytes), memory, out);
+                let text = format!("the audit record at {at} stops the analysis and was passed over; it is in the quarantine");
+                (&self.source_rules.poison, Severity::High, text)
+            }
+            NoticeKind::Torn { bytes } => {
+                return self.unreadable(source, at.clone(), "torn", mask::unreadable(bytes), memory, out);
+            }
+        };
+        let hit = self.source_hit(rule, source, severity, text, place);
+        self.hold(hit, memory);
+    }
+
+    /// Keeps and raises bytes that are no event.
+    pub(super) fn unreadable(
+        &mut self,
+        source: &SourceId,
+        place: Place,
+        reason: &'static str,
+        remains: Remains,
+        memory: &mut SourceMemory,
+        out: &mut Output,
+    ) {
+        let key = Key::of(&[source.as_str().as_bytes(), reason.as_bytes(), remains.sha256.as_bytes()]);
+        let severity = if matches!(reason, "torn" | "cut") { Severity::Medium } else { Severity::Low };
+        let text = format!("a record at {place} cannot be read ({reason}, {} bytes); it is in the quarantine", remains.length);
+        self.quarantine(source, place, reason, remains, memory, out);
+        let mut hit = self.source_hit(&self.source_rules.unreadable, source, severity, text, key);
+        for finding in &mut hit.findings {
+            finding.subject = format!("{source} ({reason})");
+        }
+        self.hold(hit, memory);
+    }
+
+    fn quarantine(
+        &self,
+        source: &SourceId,
+        place: Place,
+        reason: &'static str,
+        remains: Remains,
+        memory: &SourceMemory,
+        out: &mut Output,
+    ) {
+        let time = memory.newest.unwrap_or_default();
+        out.quarantined.push(Quarantined { time, source: source.clone(), place, reason, remains });
+    }
+
+    /// Holds a hit at the time its source has reached, or until it has reached any.
+    fn hold(&mut self, mut hit: Hit, memory: &mut SourceMemory) {
+        match memory.newest {
+            Some(newest) => {
+                hit.time = newest;
+                self.held.push(Reverse(Held(hit)));
+            }
+            None => memory.waiting.push(hit),
+        }
+    }
+
+    fn source_hit(&self, rule: &Arc<Rule>, source: &SourceId, severity: Severity, text: String, key: Key) -> Hit {
+        let finding = Finding { rule: Arc::clone(rule), subject: source.to_string(), severity, text };
+        Hit {
+            time: Timestamp::default(),
+            stage: Stage::Unknown,
+            keys: Keys { request: key, record: Key::of(&[&key.bytes(), b"notice"]) },
+            received: Timestamp::default(),
+            late: false,
+            earlier_stages: false,
+            success: false,
+            findings: vec![finding],
+            cluster: self.cluster.to_string(),
+            client: None,
+            actor: None,
+            request: None,
+            event: None,
+            evidence: None,
+        }
+    }
+}
+
+/// Stands for the far side of a gap until it is known.
+pub(super) const GAP_END: &str = "the next record";
+
+/// Source, kind and the place where it begins.
+fn notice_key(notice: &Notice) -> Key {
+    let (word, at) = (notice.kind.word(), &notice.at);
+    let offset = at.offset.to_le_bytes();
+    Key::of(&[notice.source.as_str().as_bytes(), word.as_bytes(), at.name.as_bytes(), &offset])
+}

@@ -1,0 +1,112 @@
+//! What is shown of an event: masked, bounded, and free of its bytes.
+
+use serde_json::value::RawValue;
+
+use crate::alert::{Actor, Client, EventRef, Evidence, Request};
+use crate::batch::{ClusterId, SourceId};
+use crate::detect::Finding;
+use crate::enrich::request::{Action, Outcome, exec_command};
+use crate::enrich::{Facts, Origin};
+use crate::event::{Stage, Text};
+use crate::mask;
+use crate::request::Keys;
+use crate::throttle::Hit;
+
+/// Most groups of an actor shown.
+const GROUPS_SHOWN_MAX: usize = 16;
+
+/// Most characters of an audit id shown. The API server's own have 36; a client may send a megabyte.
+const AUDIT_ID_CHARS_MAX: usize = 64;
+
+/// All that is needed of an event once its bytes are gone.
+pub(super) fn hit(facts: &Facts<'_, '_>, findings: Vec<Finding>, source: &SourceId, cluster: &ClusterId) -> Hit {
+    let event = facts.event;
+    let time = event.time().unwrap_or_default();
+    Hit {
+        time,
+        stage: event.stage(),
+        keys: Keys::of(event),
+        received: event.received().unwrap_or(time),
+        late: event.stage() >= Stage::ResponseComplete,
+        earlier_stages: false,
+        success: facts.outcome() == Outcome::Success,
+        findings,
+        cluster: cluster.to_string(),
+        client: Some(client(&facts.origin)),
+        actor: Some(actor(facts)),
+        request: Some(request(facts)),
+        event: Some(EventRef {
+            audit_id: audit_id(event.audit_id()),
+            stage: event.stage().word().to_owned(),
+            time,
+            source: source.shared(),
+        }),
+        evidence: evidence(facts),
+    }
+}
+
+fn client(origin: &Origin) -> Client {
+    Client {
+        ip: origin.address.map(|address| address.to_string()),
+        zone: origin.zone.as_ref().map(|zone| zone.name.to_string()),
+        trusted: origin.trusted.word().to_owned(),
+        scope: origin.scope.map_or("unknown", |scope| scope.word()).to_owned(),
+        forwarded: origin.forwarded.word().to_owned(),
+        peer: origin.peer.filter(|_| origin.peer != origin.address).map(|peer| peer.to_string()),
+        country: origin.place.country.clone(),
+        asn: origin.place.asn,
+        as_org: origin.place.as_org.clone(),
+        place_date: origin.place_date.clone(),
+    }
+}
+
+fn actor(facts: &Facts<'_, '_>) -> Actor {
+    let (user, event) = (&facts.who.user, facts.event);
+    let shown = |text: Text<'_>| (!text.is_empty()).then(|| mask::text(text));
+    Actor {
+        kind: user.kind().word().to_owned(),
+        name: user.name.clone(),
+        groups: user.groups.iter().take(GROUPS_SHOWN_MAX).cloned().collect(),
+        credential: user.credential_id.clone(),
+        impersonated: event.impersonated_user().and_then(|user| shown(user.get("username")?.text()?)),
+        user_agent: shown(event.user_agent()),
+    }
+}
+
+fn request(facts: &Facts<'_, '_>) -> Request {
+    let (event, object) = (facts.event, facts.object());
+    let resource = match (mask::text(object.resource), mask::text(object.subresource)) {
+        (resource, subresource) if subresource.is_empty() => resource,
+        (resource, subresource) => format!("{resource}/{subresource}"),
+    };
+    let command = (facts.action() == Action::Exec).then(|| mask::command(&exec_command(event.request_uri())));
+    Request {
+        verb: mask::text(event.verb()),
+        action: facts.action().word().to_owned(),
+        resource,
+        api_group: mask::text(object.api_group),
+        namespace: mask::text(object.namespace),
+        name: mask::text(object.name),
+        uri: mask::uri(event.request_uri()),
+        outcome: facts.outcome().word().to_owned(),
+        code: event.code(),
+        command: command.filter(|command| !command.is_empty()),
+    }
+}
+
+fn audit_id(id: Text<'_>) -> String {
+    let id = id.decode();
+    match id.char_indices().nth(AUDIT_ID_CHARS_MAX) {
+        None => id.into_owned(),
+        Some((end, _)) => {
+            let digest = mask::unreadable(id.as_bytes()).sha256;
+            format!("{}… ({} bytes, sha256 {digest})", &id[..end], id.len())
+        }
+    }
+}
+
+fn evidence(facts: &Facts<'_, '_>) -> Option<Evidence> {
+    let masked = mask::event(facts.event);
+    let event = RawValue::from_string(masked.json).ok()?;
+    Some(Evidence { event, cut: masked.cut, bytes: facts.event.bytes().len() as u64 })
+}

@@ -1,0 +1,34 @@
+//! Parts from the configuration.
+
+use std::path::Path;
+
+use anyhow::Context;
+
+use crate::analyze::Analyzer;
+use crate::batch::ClusterId;
+use crate::config::Config;
+use crate::detect;
+use crate::enrich::Enricher;
+use crate::enrich::place::Places;
+use crate::enrich::policy::Policies;
+use crate::enrich::trust::Trust;
+
+/// An analyzer that remembers nothing yet, with every built-in detector.
+///
+/// # Errors
+/// A list or place file that cannot be read, networks that contradict each other.
+pub fn analyzer(config: &Config) -> anyhow::Result<Analyzer> {
+    let cluster = ClusterId::new(config.cluster.as_str());
+    Ok(Analyzer::new(cluster, enricher(config)?, detect::built_in(&config.detection)))
+}
+
+/// What works out facts, as configured.
+///
+/// # Errors
+/// As [`analyzer`].
+pub fn enricher(config: &Config) -> anyhow::Result<Enricher> {
+    let trust = Trust::load(&config.trust(), Path::new("")).context("read the networks")?;
+    let places = Places::open(config.places.country.as_deref(), config.places.asn.as_deref())?;
+    let kinds = config.networks.values().map(|network| network.kind);
+    Ok(Enricher::new(trust, places, Policies::new(config.policies.clone(), kinds)))
+}
