@@ -9,6 +9,7 @@ use indicatif::ProgressBar;
 use super::cut::{Cutter, Piece};
 use super::files::Log;
 use super::open::{Opened, open};
+use crate::analyze::LATENESS_SECONDS;
 use crate::batch::{Batch, ClusterId, Input, Notice, Place, Position, SourceId};
 use crate::event::Timestamp;
 
@@ -53,6 +54,11 @@ impl Merge {
             }
         }
         merge
+    }
+
+    /// Event time that every log is past: the end of time once all have been read.
+    pub fn horizon(&self) -> Timestamp {
+        self.due.peek().map_or(Timestamp::MAX, |Reverse((oldest, _))| oldest.plus_seconds(-LATENESS_SECONDS))
     }
 
     /// The next input; nothing when all logs are at their ends.

@@ -1,6 +1,6 @@
 //! `gatecrier scan`: who came in from where, in logs that are there already.
 
-mod count;
+mod analysis;
 mod cut;
 mod files;
 mod framing;
@@ -20,6 +20,8 @@ use super::{Optional, Outcome, say};
 use crate::alert::Severity;
 use crate::batch::{ClusterId, Input};
 use crate::config::Config;
+use crate::event::Timestamp;
+use crate::pipeline;
 use crate::terminal::escape_terminal;
 use merge::Merge;
 pub use report::{Caller, Tally};
@@ -82,11 +84,11 @@ enum Format {
 
 /// What a scan hands its inputs to.
 pub trait Analyze {
-    /// Takes the next input. Inputs of one log come in its order.
+    /// Takes the next input. Inputs of one log come in its order; every log is past the horizon of event time.
     ///
     /// # Errors
     /// What makes going on useless. Records that cannot be read are none of it.
-    fn take(&mut self, input: Input) -> anyhow::Result<()>;
+    fn take(&mut self, input: Input, horizon: Timestamp) -> anyhow::Result<()>;
 
     /// Nothing more comes: what was found.
     ///
@@ -101,7 +103,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<Outcome> {
         Some(path) => Config::load_without_sources(path)?,
         None => Config::default(),
     };
-    let report = scan(options, &config, count::Count::default())?;
+    let report = scan(options, &config, analysis::Analysis::new(pipeline::analyzer(&config)?))?;
     write(&report, options.output).context("write the result")?;
     Ok(judge(&report, options.fail_on))
 }
@@ -129,7 +131,7 @@ fn scan(options: &Options, config: &Config, mut analyze: impl Analyze) -> anyhow
     let mut merge = Merge::new(found.logs, ClusterId::new(config.cluster.as_str()), bar.clone());
     while let Some(input) = merge.next() {
         read.bytes += input.weight() as u64;
-        analyze.take(input)?;
+        analyze.take(input, merge.horizon())?;
     }
     let tally = analyze.finish()?;
     bar.finish_and_clear();
