@@ -82,6 +82,11 @@ impl<T> Merge<T> {
         reached.min().map_or(Timestamp::MAX, |oldest| oldest.plus_seconds(-LATENESS_SECONDS))
     }
 
+    /// Whether a source has more that we have not analyzed.
+    pub fn is_behind(&self, source: &SourceId) -> bool {
+        self.lanes.get(source).is_some_and(|lane| !lane.at_end || !lane.waiting.is_empty())
+    }
+
     /// Whether every source has said that it has nothing more, and nothing waits.
     pub fn is_at_end(&self) -> bool {
         self.lanes.values().all(|lane| lane.at_end && lane.waiting.is_empty())

@@ -159,6 +159,16 @@ impl Analyzer {
         self.sources.get(source)?.newest
     }
 
+    /// Whether a source is remembered.
+    pub fn knows(&self, source: &SourceId) -> bool {
+        self.sources.contains_key(source)
+    }
+
+    /// Remembers a source from now on, at its very beginning.
+    pub fn meet(&mut self, source: &SourceId) {
+        self.sources.entry(source.clone()).or_default();
+    }
+
     /// Learns an alert that was said after the memory was saved.
     pub fn learn(&mut self, alert: &Alert) {
         self.throttle.learn(alert);

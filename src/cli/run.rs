@@ -1,6 +1,7 @@
 //! `gatecrier run`: watch, and tell.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -9,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::Outcome;
 use crate::config::Config;
 use crate::metrics::Metrics;
+use crate::pipeline;
 use crate::server::{Readiness, Server, State};
 
 const EXAMPLES: &str = "\
@@ -18,6 +20,9 @@ Examples:
 
 It stops at SIGTERM and at Ctrl-C: what it knows is saved, and the next start goes on from there. It may be
 killed at any moment: what was not saved is read again, and no alert is lost.";
+
+/// How long threads that wait for somebody else are waited for at the end.
+const STOP_GRACE: Duration = Duration::from_secs(1);
 
 /// Watches the sources and delivers alerts to the sinks.
 #[derive(Debug, clap::Args)]
@@ -35,7 +40,10 @@ pub fn run(options: &Options) -> anyhow::Result<Outcome> {
         tracing::warn!("{}", warning.in_one_line());
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")?;
-    runtime.block_on(watch(config))
+    let outcome = runtime.block_on(watch(config));
+    // A terminal that nobody reads may hold a thread for ever.
+    runtime.shutdown_timeout(STOP_GRACE);
+    outcome
 }
 
 async fn watch(config: Config) -> anyhow::Result<Outcome> {
@@ -44,17 +52,22 @@ async fn watch(config: Config) -> anyhow::Result<Outcome> {
     let stop = CancellationToken::new();
     let server = Server::bind(&config.server)?;
     tracing::info!(address = %server.address(), "serving health and metrics");
-    let state = State { metrics: Metrics::new(), ready: Readiness::new() };
+    let (metrics, ready) = (Metrics::new(), Readiness::new());
+    let state = State { metrics: metrics.clone(), ready: ready.clone() };
     let serving = server.run(state, stop.clone());
-    tokio::pin!(serving);
-    tokio::select! {
-        served = &mut serving => served.map(|()| Outcome::Well),
-        outcome = asked.wait() => {
-            stop.cancel();
-            serving.await?;
-            Ok(outcome)
+    let watching = pipeline::run(config, pipeline::analyzer, metrics, ready, stop.clone());
+    tokio::pin!(serving, watching);
+    let outcome = tokio::select! {
+        watched = &mut watching => return watched.map(|()| Outcome::Well),
+        served = &mut serving => {
+            served?;
+            Outcome::Well
         }
-    }
+        outcome = asked.wait() => outcome,
+    };
+    stop.cancel();
+    watching.await?;
+    Ok(outcome)
 }
 
 /// The signals that ask us to stop.

@@ -1,5 +1,200 @@
 //! Wires, spawns, stops. The only module that spawns what outlives a call.
+//!
+//! The outbox and the sinks last as long as the process. Sources, thinker and writer have lives: when a record panics
+//! the analyzer, that life ends and the next one goes back to the last snapshot, record by record.
 
 mod build;
+mod careful;
+mod own;
+mod read;
+mod tell;
+mod think;
+mod write;
+
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+
+use anyhow::Context;
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::analyze::Analyzer;
+use crate::batch::ClusterId;
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::outbox::Outbox;
+use crate::quarantine::Quarantine;
+use crate::server::{Condition, Readiness};
+use crate::snapshot::SnapshotStore;
+use crate::source;
+use crate::state::StateDir;
+use careful::Careful;
+use think::{Ended, Thinker};
+use write::Writer;
 
 pub use build::{analyzer, enricher};
+
+/// Messages from the thinker to the writer that may wait. Beyond it the thinker waits, and so the sources.
+const MESSAGES_MAX: usize = 64;
+
+/// Starts that were not followed by a saved snapshot, this one included, from which on records are taken one by one.
+const LIVES_BEFORE_CARE: u32 = 3;
+
+/// What builds an analyzer that remembers nothing: [`analyzer`], but for tests.
+pub type Build = fn(&Config) -> anyhow::Result<Analyzer>;
+
+/// Watches and tells until `stop`.
+///
+/// # Errors
+/// State that cannot be used, a source that cannot be read for ever, or a disk that no longer keeps what it is given.
+pub async fn run(
+    config: Config,
+    build: Build,
+    metrics: Metrics,
+    ready: Readiness,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let state = StateDir::open(&config.state)?;
+    let sinks = tell::sinks(&config.sinks)?;
+    let names: Vec<_> = sinks.iter().map(|sink| sink.name.clone()).collect();
+    let mut outbox_config = config.outbox.clone();
+    outbox_config.required.extend(sinks.iter().filter(|sink| sink.required).map(|sink| sink.name.clone()));
+    let (outbox, recovered) = Outbox::open(&state, outbox_config, &names, metrics.clone())?;
+    for complaint in &recovered.complaints {
+        tracing::warn!("{complaint}");
+    }
+    let world = World { config, build, state, outbox, metrics, ready, stop };
+    world.tell_damage(recovered.damage.iter().map(ToString::to_string).chain(recovered.complaints))?;
+    let stop_sinks = CancellationToken::new();
+    let mut telling = tell::start(sinks, &world.outbox, &world.state, &world.metrics, &stop_sinks)?;
+    let lived = world.live().await;
+    stop_sinks.cancel();
+    while telling.join_next().await.is_some() {}
+    lived
+}
+
+/// What all lives share.
+struct World {
+    config: Config,
+    build: Build,
+    state: StateDir,
+    outbox: Outbox,
+    metrics: Metrics,
+    ready: Readiness,
+    stop: CancellationToken,
+}
+
+impl World {
+    async fn live(&self) -> anyhow::Result<()> {
+        let store = Arc::new(SnapshotStore::open(&self.state, &ClusterId::new(self.config.cluster.as_str()))?);
+        let quarantine = Quarantine::open(&self.state, self.metrics.clone())?;
+        let mut with_care = store.begin_life()? >= LIVES_BEFORE_CARE;
+        loop {
+            match self.one_life(&store, &quarantine, with_care).await? {
+                Ended::Stopped => return Ok(()),
+                Ended::Panicked => with_care = true,
+            }
+        }
+    }
+
+    /// Goes back to the last snapshot and on from there, until it is stopped or a record panics the analyzer.
+    async fn one_life(
+        &self,
+        store: &Arc<SnapshotStore>,
+        quarantine: &Quarantine,
+        with_care: bool,
+    ) -> anyhow::Result<Ended> {
+        let (analyzer, newest_end) = self.remember(store)?;
+        let careful = self.careful(store, with_care)?;
+        self.ready.met(Condition::Rules);
+        self.ready.met(Condition::Outbox);
+        let (outlet, intake) = source::channel();
+        let (to_writer, messages) = sync_channel(MESSAGES_MAX);
+        let writer = Writer {
+            cluster: self.config.cluster.clone(),
+            outbox: self.outbox.clone(),
+            quarantine: quarantine.clone(),
+            store: Arc::clone(store),
+            saved: intake.saved,
+            metrics: self.metrics.clone(),
+            ready: self.ready.clone(),
+            stop: self.stop.clone(),
+            newest_end,
+        };
+        let (metrics, ready) = (self.metrics.clone(), self.ready.clone());
+        let (outbox, stop, runtime) = (self.outbox.clone(), self.stop.child_token(), Handle::current());
+        let stop_reading = stop.child_token();
+        let thinker = Thinker::new(analyzer, careful, outbox, to_writer, metrics, ready, stop.clone());
+        let mut writing = tokio::task::spawn_blocking(move || writer.run(&messages));
+        let mut thinking = tokio::task::spawn_blocking(move || thinker.run(intake.parcels, &runtime));
+        let mut reading = read::start(&self.config, &outlet, &self.metrics, &stop_reading);
+        drop(outlet);
+        let first = tokio::select! {
+            ended = &mut thinking => Some(ended),
+            failed = first_failure(&mut reading), if !reading.is_empty() => {
+                stop.cancel();
+                return Err(failed);
+            }
+            written = &mut writing => {
+                stop.cancel();
+                written.context("join the writer")??;
+                return Ok(Ended::Stopped);
+            }
+        };
+        stop_reading.cancel();
+        while reading.join_next().await.is_some() {}
+        writing.await.context("join the writer")??;
+        match first {
+            Some(ended) => ended.context("join the thinker")?,
+            None => Ok(Ended::Stopped),
+        }
+    }
+
+    /// An analyzer with the memory of the last snapshot, and the end of the outbox when that was saved.
+    fn remember(&self, store: &SnapshotStore) -> anyhow::Result<(Analyzer, u64)> {
+        let mut analyzer = (self.build)(&self.config)?;
+        let loaded = store.load()?;
+        self.tell_damage(loaded.complaint)?;
+        let mut end = 0;
+        if let Some(payload) = &loaded.payload {
+            let (recorded, memory) = write::without_ends(payload)?;
+            end = recorded;
+            analyzer.restore(memory).context("restore the memory of the last snapshot")?;
+        }
+        for alert in self.outbox.since(end) {
+            analyzer.learn(&alert?);
+        }
+        Ok((analyzer, end))
+    }
+
+    /// Record by record, when the analysis has died on this snapshot, or died on a record before.
+    fn careful(&self, store: &SnapshotStore, with_care: bool) -> anyhow::Result<Option<Careful>> {
+        let mut careful = Careful { in_hand: store.in_hand()?, skips: store.skips()? };
+        if let Some(hash) = careful.in_hand.last().filter(|_| with_care) {
+            tracing::error!(sha256 = crate::mask::hex(&hash), "a record stopped the analysis: it is passed over");
+            careful.skips.add(&hash, store.load()?.generation)?;
+            careful.in_hand.clear().context("remove the note of the record in hand")?;
+        }
+        Ok((with_care || !careful.skips.is_empty()).then_some(careful))
+    }
+
+    /// Says through the sinks that our own state was damaged.
+    fn tell_damage(&self, damage: impl IntoIterator<Item = String>) -> anyhow::Result<()> {
+        let alert = |text: String| own::alert(&self.config.cluster, "state-damaged", "state", text, own::now());
+        let mut alerts: Vec<_> = damage.into_iter().map(alert).collect();
+        match self.outbox.append(&mut alerts) {
+            Ok(_) | Err(crate::outbox::AppendError::Full) => Ok(()),
+            Err(fatal) => Err(fatal).context("write the outbox"),
+        }
+    }
+}
+
+/// The first source that ended without being asked to.
+async fn first_failure(reading: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Error {
+    match reading.join_next().await {
+        Some(Ok(Err(error))) => error,
+        Some(Err(error)) => anyhow::Error::new(error).context("join a source"),
+        Some(Ok(Ok(()))) | None => anyhow::anyhow!("a source ended although nobody asked it to"),
+    }
+}

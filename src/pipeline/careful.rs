@@ -1,0 +1,68 @@
+//! Record by record, after the analysis has died.
+//!
+//! Each record's hash is written ahead, so that the next life knows which one it died on, and passes that one.
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use crate::analyze::{Analyzer, Output};
+use crate::batch::{Batch, Framing, Input, Notice, NoticeKind, Place};
+use crate::decode::document_length;
+use crate::snapshot::{InHand, Skips};
+
+/// Writes ahead and passes.
+pub(super) struct Careful {
+    pub(super) in_hand: InHand,
+    pub(super) skips: Skips,
+}
+
+impl Careful {
+    /// Analyzes an input record by record.
+    pub(super) fn analyze(&self, analyzer: &mut Analyzer, input: &Input, out: &mut Output) -> anyhow::Result<()> {
+        let Input::Batch(batch) = input else {
+            analyzer.analyze(input, out);
+            return Ok(());
+        };
+        let mut start = 0;
+        while start < batch.bytes.len() {
+            let length = record_length(&batch.bytes[start..], batch.framing);
+            let record = batch.bytes.slice(start..start + length);
+            let hash: [u8; 32] = Sha256::digest(&record).into();
+            if self.skips.contains(&hash) {
+                analyzer.analyze(&poison(batch, start, record), out);
+            } else {
+                self.in_hand.note(&hash)?;
+                analyzer.analyze(&piece(batch, start, record), out);
+            }
+            start += length;
+        }
+        Ok(())
+    }
+}
+
+/// The first record's length, what separates it from the next included.
+fn record_length(bytes: &[u8], framing: Framing) -> usize {
+    let length = match framing {
+        Framing::Lines => memchr::memchr(b'\n', bytes).map(|end| end + 1),
+        Framing::Documents => document_length(bytes),
+    };
+    length.unwrap_or(bytes.len())
+}
+
+fn place(batch: &Batch, start: usize) -> Place {
+    Place { name: batch.start.name.clone(), offset: batch.start.offset + start as u64 }
+}
+
+fn piece(batch: &Batch, start: usize, bytes: Bytes) -> Input {
+    Input::Batch(Batch { bytes, start: place(batch, start), ..batch.clone() })
+}
+
+fn poison(batch: &Batch, start: usize, bytes: Bytes) -> Input {
+    Input::Notice(Notice {
+        source: batch.source.clone(),
+        cluster: batch.cluster.clone(),
+        at: place(batch, start),
+        upto: Some(batch.upto.clone()),
+        kind: NoticeKind::Poison { bytes },
+    })
+}

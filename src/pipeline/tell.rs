@@ -1,0 +1,131 @@
+//! One task a sink, from the outbox to the receiver.
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::alert::{Alert, Severity};
+use crate::config::Sinks;
+use crate::deliver::{self, Backlog, DeadLetters, deliver};
+use crate::metrics::Metrics;
+use crate::outbox::{Outbox, Reader};
+use crate::sink::elasticsearch::Elasticsearch;
+use crate::sink::loki::Loki;
+use crate::sink::stdout::Stdout;
+use crate::sink::webhook::Webhook;
+use crate::sink::{Sink, stdout};
+use crate::state::StateDir;
+
+/// A sink as configured.
+pub(super) struct Configured {
+    /// Its kind and name, such as `webhook-soc`: what its cursor, dead letters and metrics are called.
+    pub(super) name: String,
+    pub(super) required: bool,
+    min_severity: Option<Severity>,
+    sink: Kind,
+}
+
+/// Every kind of sink: a new one is a variant, and a line wherever the compiler asks for it.
+enum Kind {
+    Stdout(Stdout),
+    Webhook(Webhook),
+    Loki(Loki),
+    Elasticsearch(Elasticsearch),
+}
+
+/// The configured sinks, ready to send; standard output when none is named.
+///
+/// # Errors
+/// A file or a setting that a sink cannot work with.
+pub(super) fn sinks(config: &Sinks) -> anyhow::Result<Vec<Configured>> {
+    let mut sinks = Vec::new();
+    let default = config.is_empty().then(stdout::Config::default);
+    if let Some(config) = config.stdout.as_ref().or(default.as_ref()) {
+        let (min_severity, required) = (config.min_severity, config.required);
+        let sink = Kind::Stdout(Stdout::new(config)?);
+        sinks.push(Configured { name: "stdout".to_owned(), required, min_severity, sink });
+    }
+    for (name, config) in &config.webhook {
+        let (min_severity, required) = (config.min_severity, config.required);
+        let sink = Kind::Webhook(Webhook::new(config)?);
+        sinks.push(Configured { name: format!("webhook-{name}"), required, min_severity, sink });
+    }
+    for (name, config) in &config.loki {
+        let (min_severity, required) = (config.min_severity, config.required);
+        let sink = Kind::Loki(Loki::new(config)?);
+        sinks.push(Configured { name: format!("loki-{name}"), required, min_severity, sink });
+    }
+    for (name, config) in &config.elasticsearch {
+        let (min_severity, required) = (config.min_severity, config.required);
+        let sink = Kind::Elasticsearch(Elasticsearch::new(config)?);
+        sinks.push(Configured { name: format!("elasticsearch-{name}"), required, min_severity, sink });
+    }
+    Ok(sinks)
+}
+
+/// Delivers to every sink until stopped. The tasks end with the set.
+///
+/// # Errors
+/// A sink that the outbox was opened without.
+pub(super) fn start(
+    sinks: Vec<Configured>,
+    outbox: &Outbox,
+    state: &StateDir,
+    metrics: &Metrics,
+    stop: &CancellationToken,
+) -> anyhow::Result<JoinSet<()>> {
+    let mut tasks = JoinSet::new();
+    for Configured { name, min_severity, sink, .. } in sinks {
+        let backlog = SinkBacklog { reader: outbox.cursor(&name)?, upto: 0 };
+        let lane = Lane { name, backlog, state: state.clone(), min_severity, metrics: metrics.clone(), stop: stop.clone() };
+        match sink {
+            Kind::Stdout(sink) => tasks.spawn(lane.serve(sink)),
+            Kind::Webhook(sink) => tasks.spawn(lane.serve(sink)),
+            Kind::Loki(sink) => tasks.spawn(lane.serve(sink)),
+            Kind::Elasticsearch(sink) => tasks.spawn(lane.serve(sink)),
+        };
+    }
+    Ok(tasks)
+}
+
+struct Lane {
+    name: String,
+    backlog: SinkBacklog,
+    state: StateDir,
+    min_severity: Option<Severity>,
+    metrics: Metrics,
+    stop: CancellationToken,
+}
+
+impl Lane {
+    async fn serve<S: Sink>(self, sink: S) {
+        let dead = DeadLetters::new(self.state.path(), &self.name);
+        let min_severity = self.min_severity.unwrap_or(Severity::Info);
+        let config = deliver::Config { min_severity, ..deliver::Config::default() };
+        deliver(self.name, sink, self.backlog, dead, self.metrics, config, self.stop).await;
+    }
+}
+
+/// The outbox as one sink sees it.
+struct SinkBacklog {
+    reader: Reader,
+    upto: u64,
+}
+
+impl Backlog for SinkBacklog {
+    fn next(&mut self, max_alerts: usize, max_bytes: usize) -> anyhow::Result<Option<Vec<Alert>>> {
+        let delivery = self.reader.next(max_alerts, max_bytes)?;
+        Ok(delivery.map(|delivery| {
+            self.upto = delivery.upto;
+            delivery.alerts
+        }))
+    }
+
+    async fn wait(&mut self) {
+        self.reader.wait().await;
+    }
+
+    fn done(&mut self) -> anyhow::Result<()> {
+        // An fsync: the other lanes go on meanwhile.
+        Ok(tokio::task::block_in_place(|| self.reader.done(self.upto))?)
+    }
+}

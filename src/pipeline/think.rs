@@ -1,0 +1,269 @@
+//! The thinker: one thread a cluster, between the sources and the writer.
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::SyncSender;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::CancellationToken;
+
+use super::careful::Careful;
+use super::own;
+use super::write::{Message, Save};
+use crate::analyze::{Analyzer, LATENESS_SECONDS, Merge, Output};
+use crate::batch::{Input, Position, SourceId};
+use crate::event::Timestamp;
+use crate::metrics::{BySource, BySourceReason, Metrics};
+use crate::outbox::Outbox;
+use crate::server::{Condition, Readiness};
+use crate::source::Parcel;
+
+/// How often memory and positions are saved while records come.
+const SAVE_EVERY: Duration = Duration::from_secs(30);
+
+/// How often time passes without a record.
+const TICK_EVERY: Duration = Duration::from_secs(1);
+
+/// How the thinking ended.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// It was asked to stop, or the writer did.
+    Stopped,
+    /// A record panicked the analyzer.
+    Panicked,
+}
+
+/// What rides with an input.
+struct Rider {
+    number: u64,
+    /// The room its source gets back once it is analyzed.
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+/// Everything the thinker works with.
+pub(super) struct Thinker {
+    pub(super) analyzer: Analyzer,
+    pub(super) careful: Option<Careful>,
+    pub(super) outbox: Outbox,
+    pub(super) writer: SyncSender<Message>,
+    pub(super) metrics: Metrics,
+    pub(super) ready: Readiness,
+    pub(super) stop: CancellationToken,
+    merge: Merge<Rider>,
+    /// Sources that have begun.
+    known: BTreeSet<SourceId>,
+    /// Numbers of inputs that are waiting, and the last one that came.
+    waiting: BTreeSet<u64>,
+    last: u64,
+    saved_at: Instant,
+    save_soon: bool,
+    /// Something changed since the last snapshot.
+    changed: bool,
+}
+
+impl Thinker {
+    pub(super) fn new(
+        analyzer: Analyzer,
+        careful: Option<Careful>,
+        outbox: Outbox,
+        writer: SyncSender<Message>,
+        metrics: Metrics,
+        ready: Readiness,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            analyzer,
+            careful,
+            outbox,
+            writer,
+            metrics,
+            ready,
+            stop,
+            merge: Merge::default(),
+            known: BTreeSet::new(),
+            waiting: BTreeSet::new(),
+            last: 0,
+            saved_at: Instant::now(),
+            save_soon: false,
+            changed: false,
+        }
+    }
+
+    /// Thinks until it is stopped. `handle` is the runtime whose clock and channel it waits on.
+    pub(super) fn run(
+        mut self,
+        mut parcels: tokio::sync::mpsc::UnboundedReceiver<Parcel>,
+        handle: &Handle,
+    ) -> anyhow::Result<Ended> {
+        let mut next_tick = Instant::now() + TICK_EVERY;
+        loop {
+            let parcel = handle.block_on(async {
+                tokio::select! {
+                    biased;
+                    () = self.stop.cancelled() => None,
+                    parcel = parcels.recv() => parcel.map(Some),
+                    () = tokio::time::sleep_until(next_tick.into()) => Some(None),
+                }
+            });
+            let Some(parcel) = parcel else { break };
+            let hung_up = match parcel {
+                Some(parcel) => self.take(parcel).is_err(),
+                None => false,
+            };
+            match self.think()? {
+                Some(ended) => return Ok(ended),
+                None if hung_up => return Ok(Ended::Stopped),
+                None => {}
+            }
+            if Instant::now() >= next_tick {
+                next_tick = Instant::now() + TICK_EVERY;
+                if self.tick().is_err() {
+                    return Ok(Ended::Stopped);
+                }
+            }
+        }
+        // What has not been analyzed is read again by the next start.
+        if self.changed {
+            let _ = self.save(Vec::new());
+        }
+        Ok(Ended::Stopped)
+    }
+
+    fn take(&mut self, parcel: Parcel) -> Result<(), HungUp> {
+        match parcel {
+            Parcel::Begin { source, answer, .. } => {
+                let position = self.analyzer.position(&source).cloned();
+                self.merge.announce(source.clone(), self.analyzer.newest(&source));
+                let known = self.analyzer.knows(&source);
+                self.known.insert(source.clone());
+                if known {
+                    // A source that is gone needs no answer.
+                    let _ = answer.send(position);
+                    return Ok(());
+                }
+                self.analyzer.meet(&source);
+                self.save(vec![(answer, position)])
+            }
+            Parcel::Input { number, input, room } => {
+                self.last = number;
+                self.waiting.insert(number);
+                self.merge.offer(input, Rider { number, _room: room });
+                Ok(())
+            }
+            Parcel::Checkpoint => {
+                self.save_soon = true;
+                Ok(())
+            }
+        }
+    }
+
+    /// Analyzes what is due.
+    fn think(&mut self) -> anyhow::Result<Option<Ended>> {
+        while let Some((input, rider)) = self.merge.take() {
+            let mut out = Output::default();
+            match catch_unwind(AssertUnwindSafe(|| self.analyze(&input, &mut out))) {
+                Ok(analyzed) => analyzed?,
+                Err(_) => return Ok(Some(Ended::Panicked)),
+            }
+            self.waiting.remove(&rider.number);
+            self.changed = true;
+            self.count(input.source(), &out);
+            let due = self.save_soon || self.saved_at.elapsed() >= SAVE_EVERY;
+            if self.tell(out).is_err() || (due && self.save(Vec::new()).is_err()) {
+                return Ok(Some(Ended::Stopped));
+            }
+            if self.stop.is_cancelled() {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    fn analyze(&mut self, input: &Input, out: &mut Output) -> anyhow::Result<()> {
+        match &self.careful {
+            Some(careful) => careful.analyze(&mut self.analyzer, input, out)?,
+            None => self.analyzer.analyze(input, out),
+        }
+        self.merge.progressed(input.source(), self.analyzer.newest(input.source()));
+        self.analyzer.settle(self.merge.horizon(), self.outbox.fullness(), out);
+        Ok(())
+    }
+
+    /// Time passes: what was quiet is closed, what waits too long is saved, and it is said how we are.
+    fn tick(&mut self) -> Result<(), HungUp> {
+        let now = own::now();
+        let horizon = self.merge.horizon();
+        let mut out = Output::default();
+        self.analyzer.settle(horizon, self.outbox.fullness(), &mut out);
+        self.analyzer.tick(horizon.min(now.plus_seconds(-LATENESS_SECONDS)), &mut out);
+        self.changed |= !out.alerts.is_empty();
+        self.tell(out)?;
+        if self.changed && (self.save_soon || self.saved_at.elapsed() >= SAVE_EVERY) {
+            self.save(Vec::new())?;
+        }
+        self.outbox.observe();
+        self.observe(now);
+        Ok(())
+    }
+
+    fn tell(&mut self, out: Output) -> Result<(), HungUp> {
+        if out.alerts.is_empty() && out.quarantined.is_empty() {
+            return Ok(());
+        }
+        let message = Message::Told { alerts: out.alerts, quarantined: out.quarantined };
+        self.writer.send(message).map_err(|_| HungUp)
+    }
+
+    fn save(&mut self, answers: Vec<Answer>) -> Result<(), HungUp> {
+        self.saved_at = Instant::now();
+        self.save_soon = false;
+        self.changed = false;
+        let covers = self.waiting.first().map_or(self.last, |first| first - 1);
+        let snapshot = match self.analyzer.snapshot() {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                tracing::error!(%error, "memory could not be written down; the last snapshot stays");
+                return Ok(());
+            }
+        };
+        if self.careful.take().is_some_and(|careful| careful.in_hand.clear().is_err()) {
+            tracing::warn!("the note of the record in hand could not be removed");
+        }
+        self.writer.send(Message::Save(Save { snapshot, covers, answers })).map_err(|_| HungUp)
+    }
+
+    fn count(&self, source: &SourceId, out: &Output) {
+        let source = source.to_string();
+        self.metrics.events.get_or_create(&BySource { source: source.clone() }).inc_by(out.events);
+        self.metrics.duplicates.inc_by(out.duplicates);
+        for record in &out.quarantined {
+            let label = BySourceReason { source: source.clone(), reason: record.reason };
+            self.metrics.malformed.get_or_create(&label).inc();
+        }
+    }
+
+    fn observe(&self, now: Timestamp) {
+        let mut blind = None;
+        for source in &self.known {
+            let label = BySource { source: source.to_string() };
+            let newest = self.analyzer.newest(source).filter(|_| self.merge.is_behind(source));
+            let lag = newest.map_or(0.0, |newest| (now.micros() - newest.micros()) as f64 / 1e6);
+            self.metrics.lag_seconds.get_or_create(&label).set(lag.max(0.0));
+            if self.metrics.attached.get_or_create(&label).get() == 0 {
+                blind = Some(format!("{source} cannot be read"));
+            }
+        }
+        match blind {
+            Some(reason) => self.ready.unmet(Condition::Inputs, reason),
+            None if self.known.is_empty() => self.ready.unmet(Condition::Inputs, "no source has begun"),
+            None => self.ready.met(Condition::Inputs),
+        }
+    }
+}
+
+type Answer = (tokio::sync::oneshot::Sender<Option<Position>>, Option<Position>);
+
+/// The writer is gone.
+struct HungUp;
