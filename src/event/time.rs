@@ -53,9 +53,9 @@ fn parse_fixed(text: &[u8]) -> Option<Timestamp> {
         return None;
     }
     let number = |from: usize, to: usize| {
-        text[from..to].iter().try_fold(0i64, |sum, &byte| {
-            byte.is_ascii_digit().then(|| sum * 10 + i64::from(byte - b'0'))
-        })
+        text[from..to]
+            .iter()
+            .try_fold(0i64, |sum, &byte| byte.is_ascii_digit().then(|| sum * 10 + i64::from(byte - b'0')))
     };
     let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
     let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);

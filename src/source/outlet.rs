@@ -72,12 +72,8 @@ pub struct Intake {
 pub fn channel() -> (Outlet, Intake) {
     let (parcels, arriving) = mpsc::unbounded_channel();
     let (saved, reader) = watch::channel(Saved::default());
-    let outlet = Outlet {
-        parcels,
-        numbers: Arc::default(),
-        room: Arc::new(Semaphore::new(SOURCE_BYTES_MAX)),
-        saved: reader,
-    };
+    let outlet =
+        Outlet { parcels, numbers: Arc::default(), room: Arc::new(Semaphore::new(SOURCE_BYTES_MAX)), saved: reader };
     (outlet, Intake { parcels: arriving, saved })
 }
 

@@ -107,7 +107,9 @@ impl Family {
         match &self.backups {
             _ if name == base => None,
             None => parse(base, name),
-            Some(pattern) => matches(pattern.as_bytes(), name.as_bytes()).then(|| parse(base, name).unwrap_or_default()),
+            Some(pattern) => {
+                matches(pattern.as_bytes(), name.as_bytes()).then(|| parse(base, name).unwrap_or_default())
+            }
         }
     }
 
@@ -222,7 +224,9 @@ fn in_order(members: Vec<Member>) -> Vec<Member> {
 fn matches(pattern: &[u8], name: &[u8]) -> bool {
     match (pattern.split_first(), name.split_first()) {
         (None, None) => true,
-        (Some((b'*', rest)), _) => matches(rest, name) || name.split_first().is_some_and(|(_, name)| matches(pattern, name)),
+        (Some((b'*', rest)), _) => {
+            matches(rest, name) || name.split_first().is_some_and(|(_, name)| matches(pattern, name))
+        }
         (Some((b'?', pattern)), Some((_, name))) => matches(pattern, name),
         (Some((one, pattern)), Some((other, name))) => one == other && matches(pattern, name),
         _ => false,

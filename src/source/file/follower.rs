@@ -16,8 +16,9 @@ use super::done::{Done, Late};
 use super::family::Family;
 use super::gauges::Gauges;
 use super::identity::is_torn;
+use super::log::Log;
 use super::long::LongLine;
-use super::plan::{Before, Waiting};
+use super::plan::Before;
 use super::position::Mark;
 use super::reader::{Piece, Reader};
 use super::shelf::Shelf;
@@ -77,7 +78,7 @@ pub struct Follower {
     /// The file being read.
     pub(super) reader: Option<Reader>,
     /// The files to be read after it. The last one is the newest we know of.
-    pub(super) waiting: VecDeque<Waiting>,
+    pub(super) waiting: VecDeque<Log>,
     /// The files before it.
     pub(super) done: Vec<Done>,
     /// What is to be done before anything else.
@@ -89,9 +90,7 @@ pub struct Follower {
     /// A partial last line: how far the file was read, and since when that is so.
     quiet: Option<(u64, Instant)>,
     /// Whether nothing of the file being read was given yet.
-    fresh: bool,
-    /// Whether the last listing had new backups although the live file was not renamed.
-    pub(super) copied: bool,
+    pub(super) fresh: bool,
     /// Whether the log has no live file.
     pub(super) missing: bool,
     /// The number of the input sent last.
@@ -113,7 +112,6 @@ impl Follower {
             trouble: None,
             quiet: None,
             fresh: false,
-            copied: false,
             missing: false,
             sent: 0,
         }
@@ -165,7 +163,7 @@ impl Follower {
 
     fn read(&mut self) -> io::Result<Step> {
         // Asked before reading: whoever writes a newer file had closed this one by then, so its end is the end.
-        let newer = self.waiting.iter().any(|waiting| waiting.log.has_data());
+        let newer = self.waiting.iter().any(|log| log.before.is_some() || log.has_data());
         let Some(reader) = &mut self.reader else { return Ok(Step::More) };
         let piece = match reader.next() {
             Ok(piece) => piece,
@@ -195,23 +193,25 @@ impl Follower {
     /// At the end of what there is.
     fn at_live_end(&mut self) -> io::Result<Step> {
         // A live file of which nothing was given yet may have been copied and cut short meanwhile.
-        if (self.fresh || !self.waiting.is_empty()) && self.was_copied()? {
-            self.park();
-            return Ok(Step::More);
+        if self.fresh || !self.waiting.is_empty() {
+            self.relist()?;
         }
-        Ok(self.idle())
+        Ok(if self.reader.is_some() { self.idle() } else { Step::More })
     }
 
     /// Whether the first lines of a file may go out: nothing that belongs before them has come to light. Otherwise they
     /// are read again in their turn.
     fn is_first_in_turn(&mut self) -> io::Result<bool> {
-        let live = self.reader.as_ref().is_some_and(|reader| reader.log.live);
-        let copied = if live { self.was_copied() } else { Ok(false) };
-        self.fresh = false;
-        if !matches!(copied, Ok(false)) {
-            self.park();
+        if self.reader.as_ref().is_some_and(|reader| reader.log.live) {
+            let looked = self.relist();
+            if looked.is_err() {
+                self.park();
+            }
+            looked?;
         }
-        copied.map(|copied| !copied)
+        let first = self.reader.is_some();
+        self.fresh = !first;
+        Ok(first)
     }
 
     /// At the end of a file that has newer ones after it.
@@ -253,9 +253,10 @@ impl Follower {
     /// Opens the first waiting file that can be.
     pub(super) fn open_next(&mut self) -> io::Result<()> {
         while let Some(next) = self.waiting.front_mut() {
-            match Reader::open(next.log.clone(), self.orders.line_bytes_max) {
+            match Reader::open(next.clone(), self.orders.line_bytes_max) {
                 Ok(reader) => {
-                    let before = self.waiting.pop_front().and_then(|waiting| waiting.before);
+                    self.waiting.pop_front();
+                    let before = reader.log.before.clone();
                     self.begin(reader, before);
                     return Ok(());
                 }
@@ -274,16 +275,17 @@ impl Follower {
     }
 
     fn forget_if_removed(&mut self) {
-        let removed = self.waiting.front_mut().is_some_and(|next| {
-            next.log.reopen().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
-        });
+        let removed = self
+            .waiting
+            .front_mut()
+            .is_some_and(|next| next.reopen().is_err_and(|error| error.kind() == io::ErrorKind::NotFound));
         if removed {
             self.skip_next("was removed before it was read");
         }
     }
 
     fn skip_next(&mut self, why: &str) {
-        if let Some(Waiting { log, .. }) = self.waiting.pop_front() {
+        if let Some(log) = self.waiting.pop_front() {
             let detail = format!("{} {why}", log.short_name());
             let place = Place { name: log.name().into(), offset: 0 };
             self.outgoing.push_back(self.notice(place, NoticeKind::Gap { detail }));
@@ -443,14 +445,14 @@ impl Follower {
     }
 
     fn behind(&self) -> u64 {
-        let waiting: u64 = self.waiting.iter().map(|waiting| waiting.log.size()).sum();
+        let waiting: u64 = self.waiting.iter().map(Log::size).sum();
         self.reader.as_ref().map_or(0, Reader::behind) + waiting
     }
 
     /// Rotated files that are held open.
     pub(super) fn held(&self) -> usize {
-        let waiting = self.waiting.iter().map(|waiting| &waiting.log);
-        let logs = self.done.iter().map(|done| &done.log).chain(waiting).chain(self.reader.iter().map(|reader| &reader.log));
+        let done = self.done.iter().map(|done| &done.log);
+        let logs = done.chain(&self.waiting).chain(self.reader.iter().map(|reader| &reader.log));
         logs.filter(|log| log.file.is_some() && !log.live).count()
     }
 }

@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::family::{Family, Member};
+use super::family::{Family, Member, modified_ms};
 use super::identity::{Head, Inode, first_bytes};
+use super::plan::Before;
 
 /// Compressed bytes read at a time.
 const GZ_BUFFER_BYTES: usize = 64 * 1024;
@@ -34,8 +35,10 @@ pub struct Log {
     pub length: u32,
     /// Its compressed twin or another copy of it.
     pub twin: Option<Inode>,
-    /// Whether the last listing had it, under any name.
-    pub listed: bool,
+    /// Its place in the last listing, under whatever name; nothing if it was not there.
+    pub place: Option<usize>,
+    /// What is to be said before its first line.
+    pub before: Option<Before>,
     /// A removed file can be read as long as it is held.
     pub file: Option<Arc<File>>,
 }
@@ -44,7 +47,19 @@ impl Log {
     /// A file that is known by name only.
     pub fn closed(member: Member) -> Self {
         let Member { path, inode, time_ms, gz, live, .. } = member;
-        Self { path, inode, time_ms, gz, live, head: Head::default(), length: 0, twin: None, listed: true, file: None }
+        Self {
+            path,
+            inode,
+            time_ms,
+            gz,
+            live,
+            head: Head::default(),
+            length: 0,
+            twin: None,
+            place: None,
+            before: None,
+            file: None,
+        }
     }
 
     /// Opens the file and returns its first bytes as well. [`io::ErrorKind::NotFound`] if another file is there now.
@@ -67,15 +82,23 @@ impl Log {
         Ok(Arc::clone(self.file.insert(Arc::new(file))))
     }
 
-    /// Brings head and length up to date and returns the first bytes. A file that is not held stays as it was.
+    /// Brings head, length and time up to date and returns the first bytes. A file that is not held stays as it was.
     pub fn measure(&mut self) -> io::Result<Vec<u8>> {
         let Some(file) = &self.file else { return Ok(Vec::new()) };
-        let (first, length) = match self.gz {
-            true => (first_bytes(unzip(file))?, trailer_length(file)?),
-            false => (first_bytes(At::new(file, data_start(file)))?, file.metadata()?.len() as u32),
-        };
+        let first;
+        if self.gz {
+            first = first_bytes(unzip(file))?;
+            self.length = trailer_length(file)?;
+        } else {
+            first = first_bytes(At::new(file, data_from(file, 0)))?;
+            let meta = file.metadata()?;
+            self.length = meta.len() as u32;
+            if self.live {
+                // Should it have been rotated meanwhile, that was later.
+                self.time_ms = self.time_ms.max(modified_ms(&meta));
+            }
+        }
         self.head = Head::of(&first);
-        self.length = length;
         Ok(first)
     }
 
@@ -85,10 +108,14 @@ impl Log {
             return true;
         }
         match self.head.is_unknown() || found.head.is_unknown() {
-            true => self.inode == found.inode,
+            true => self.inode == found.inode || (found.gz && self.is_empty() && found.is_empty()),
             // The length tells a file from a later one that starts as a copy of it.
             false => self.head == found.head && self.length == found.length,
         }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.file.is_some() && self.length == 0
     }
 
     /// Whether `member` is this very file, by what the file system says alone.
@@ -98,9 +125,9 @@ impl Log {
         same || self.inode.surely(member.inode) || self.twin.is_some_and(|twin| twin.surely(member.inode))
     }
 
-    /// The listing has it, as `member`.
-    pub fn meet(&mut self, member: &Member) {
-        self.listed = true;
+    /// The listing has it at `place`, as `member`.
+    pub fn meet(&mut self, member: &Member, place: usize) {
+        self.place = Some(place);
         if self.inode == member.inode || self.file.is_none() {
             let Member { path, inode, time_ms, gz, live, .. } = member.clone();
             (self.path, self.inode, self.time_ms, self.gz, self.live) = (path, inode, time_ms, gz, live);
@@ -148,10 +175,6 @@ pub fn unzip(file: &Arc<File>) -> MultiGzDecoder<BufReader<At>> {
 pub fn data_from(file: &File, offset: u64) -> u64 {
     // Not every file system knows its holes. There they are read, as NULs.
     rustix::fs::seek(file, rustix::fs::SeekFrom::Data(offset)).unwrap_or(offset)
-}
-
-fn data_start(file: &File) -> u64 {
-    data_from(file, 0)
 }
 
 /// The length in the last four bytes. Of a file that is not whole it is just a number.

@@ -16,15 +16,6 @@ pub struct Candidate {
     pub first: Vec<u8>,
 }
 
-/// A file whose turn has not come.
-#[derive(Debug)]
-pub struct Waiting {
-    /// The file.
-    pub log: Log,
-    /// What is to be said before its first line.
-    pub before: Option<Before>,
-}
-
 /// What separates a file from what was read before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Before {
@@ -32,6 +23,14 @@ pub enum Before {
     Gap(String),
     /// The file was cut short in place.
     Truncated(String),
+}
+
+impl Before {
+    /// The newest file we knew is gone.
+    pub fn removed(newest: &Log) -> Self {
+        let name = newest.short_name();
+        Self::Gap(format!("{name} was rotated and removed between two looks, and maybe others after it"))
+    }
 }
 
 /// The order of work.
@@ -42,7 +41,20 @@ pub struct Plan {
     /// The file to go on in.
     pub reader: Option<Reader>,
     /// What to read after it, in order.
-    pub waiting: Vec<Waiting>,
+    pub waiting: Vec<Log>,
+}
+
+impl Plan {
+    /// Says that files may be missing after `log`, if it is to be read.
+    pub fn break_after(&mut self, log: Log) {
+        let reader = self.reader.iter().map(|reader| &reader.log);
+        let mut logs = reader.chain(&self.waiting);
+        let Some(index) = logs.position(|other| other.inode == log.inode) else { return };
+        let next = index + 1 - usize::from(self.reader.is_some());
+        if let Some(next) = self.waiting.get_mut(next) {
+            next.before.get_or_insert(Before::removed(&log));
+        }
+    }
 }
 
 /// Reads from the start: of the live file, or of the oldest backup. Nothing as long as there is no live file.
@@ -71,7 +83,7 @@ pub fn go_on(candidates: Vec<Candidate>, mark: &Mark, line_bytes_max: usize) -> 
     let newer = logs.split_off(index + 1);
     logs.truncate(index);
     let mut waiting = queue(Some(&reader.log), newer);
-    if let Some(live) = waiting.last_mut().filter(|waiting| waiting.log.live && waiting.log.inode == mark.inode) {
+    if let Some(live) = waiting.last_mut().filter(|last| last.live && last.inode == mark.inode) {
         live.before = Some(cut_short(mark));
     }
     Ok(Some(Plan { done: logs, reader: Some(reader), waiting }))
@@ -113,7 +125,7 @@ fn after_loss(logs: Vec<Log>, mark: &Mark) -> Plan {
     if was_cut {
         waiting.last_mut().into_iter().for_each(|live| live.before = Some(cut_short(mark)));
     } else if !nothing_lost {
-        waiting.first_mut().into_iter().for_each(|first| first.before = Some(gone(mark, &first.log)));
+        waiting.first_mut().into_iter().for_each(|first| first.before = Some(gone(mark, first)));
     }
     Plan { done, reader: None, waiting }
 }
@@ -136,12 +148,12 @@ fn gone(mark: &Mark, next: &Log) -> Before {
 }
 
 /// Files to read after `current`, less copies of what comes before them.
-fn queue(current: Option<&Log>, logs: Vec<Log>) -> Vec<Waiting> {
-    let mut waiting: Vec<Waiting> = Vec::with_capacity(logs.len());
+fn queue(current: Option<&Log>, logs: Vec<Log>) -> Vec<Log> {
+    let mut waiting: Vec<Log> = Vec::with_capacity(logs.len());
     for log in logs {
-        let mut earlier = current.into_iter().chain(waiting.iter().map(|waiting| &waiting.log));
-        if log.live || !earlier.any(|earlier| earlier.is(&log)) {
-            waiting.push(Waiting { log, before: None });
+        let is_copy = current.into_iter().chain(&waiting).any(|earlier| earlier.is(&log));
+        if log.live || !is_copy {
+            waiting.push(log);
         }
     }
     waiting

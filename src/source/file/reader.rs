@@ -130,8 +130,8 @@ impl Reader {
             // The head grows with the file. An unreadable one is as good as an unknown one.
             self.log.measure().ok();
         }
-        if self.log.live && self.modified_ms != 0 {
-            self.log.time_ms = self.modified_ms;
+        if self.log.live {
+            self.log.time_ms = self.log.time_ms.max(self.modified_ms);
         }
         Mark {
             path: self.log.name(),
@@ -185,6 +185,12 @@ impl Reader {
     /// Whether there is something in the file that was not read.
     pub fn has_grown(&self) -> bool {
         !self.log.gz && self.file.metadata().is_ok_and(|meta| meta.len() > self.reached())
+    }
+
+    /// Whether what was read is no longer there.
+    pub fn is_misfit(&self) -> bool {
+        let at = self.reached();
+        !self.log.gz && at > 0 && !self.fits(at).unwrap_or(true)
     }
 
     /// Gives up the partial line at the end: nobody will finish it.
