@@ -64,7 +64,8 @@ pub async fn run(
     for complaint in &recovered.complaints {
         tracing::warn!("{complaint}");
     }
-    let world = World { config, build, state, outbox, metrics, ready, stop };
+    let sources = read::sources(&config, &metrics)?;
+    let world = World { config, build, sources, state, outbox, metrics, ready, stop };
     world.tell_damage(recovered.damage.iter().map(ToString::to_string).chain(recovered.complaints))?;
     let stop_sinks = CancellationToken::new();
     let mut telling = tell::start(sinks, &world.outbox, &world.state, &world.metrics, &stop_sinks)?;
@@ -78,6 +79,7 @@ pub async fn run(
 struct World {
     config: Config,
     build: Build,
+    sources: Vec<read::Configured>,
     state: StateDir,
     outbox: Outbox,
     metrics: Metrics,
@@ -128,7 +130,7 @@ impl World {
         let thinker = Thinker::new(analyzer, careful, outbox, to_writer, metrics, ready, stop.clone());
         let mut writing = tokio::task::spawn_blocking(move || writer.run(&messages));
         let mut thinking = tokio::task::spawn_blocking(move || thinker.run(intake.parcels, &runtime));
-        let mut reading = read::start(&self.config, &outlet, &self.metrics, &stop_reading);
+        let mut reading = read::start(&self.sources, &outlet, &stop_reading);
         drop(outlet);
         let first = tokio::select! {
             ended = &mut thinking => Some(ended),

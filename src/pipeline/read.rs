@@ -4,52 +4,47 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::batch::ClusterId;
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::source::file::FileSource;
 use crate::source::{Outlet, Source};
 
-/// Reads every configured source until stopped. A task ends early only with an error that waiting cannot mend.
-pub(super) fn start(
-    config: &Config,
-    outlet: &Outlet,
-    metrics: &Metrics,
-    stop: &CancellationToken,
-) -> JoinSet<anyhow::Result<()>> {
-    let mut tasks = JoinSet::new();
+/// A source as configured. What it holds open outlasts a life.
+pub(super) enum Configured {
+    File(FileSource),
+    #[cfg(feature = "kafka")]
+    Kafka(crate::source::kafka::KafkaSource),
+}
+
+/// The configured sources, ready to read.
+///
+/// # Errors
+/// A setting that a source cannot work with.
+pub(super) fn sources(config: &Config, metrics: &Metrics) -> anyhow::Result<Vec<Configured>> {
     let cluster = ClusterId::new(config.cluster.as_str());
+    let mut sources = Vec::new();
     for source in config.sources.values() {
         if let Some(file) = &source.file {
-            let source = FileSource::new(file.clone(), cluster.clone(), metrics.clone());
-            tasks.spawn(source.run(outlet.another(), stop.clone()));
+            sources.push(Configured::File(FileSource::new(file.clone(), cluster.clone(), metrics.clone())));
         }
-        start_kafka(source, &cluster, outlet, metrics, stop, &mut tasks);
+        #[cfg(feature = "kafka")]
+        if let Some(kafka) = &source.kafka {
+            let kafka = crate::source::kafka::KafkaSource::new(kafka.clone(), cluster.clone(), metrics.clone())?;
+            sources.push(Configured::Kafka(kafka));
+        }
+    }
+    Ok(sources)
+}
+
+/// Reads every source until stopped. A task ends early only with an error that waiting cannot mend.
+pub(super) fn start(sources: &[Configured], outlet: &Outlet, stop: &CancellationToken) -> JoinSet<anyhow::Result<()>> {
+    let mut tasks = JoinSet::new();
+    for source in sources {
+        match source {
+            Configured::File(source) => tasks.spawn(source.clone().run(outlet.another(), stop.clone())),
+            #[cfg(feature = "kafka")]
+            Configured::Kafka(source) => tasks.spawn(source.clone().run(outlet.another(), stop.clone())),
+        };
     }
     tasks
-}
-
-#[cfg(feature = "kafka")]
-fn start_kafka(
-    source: &config::Source,
-    cluster: &ClusterId,
-    outlet: &Outlet,
-    metrics: &Metrics,
-    stop: &CancellationToken,
-    tasks: &mut JoinSet<anyhow::Result<()>>,
-) {
-    if let Some(kafka) = &source.kafka {
-        let source = crate::source::kafka::KafkaSource::new(kafka.clone(), cluster.clone(), metrics.clone());
-        tasks.spawn(source.run(outlet.another(), stop.clone()));
-    }
-}
-
-#[cfg(not(feature = "kafka"))]
-fn start_kafka(
-    _: &config::Source,
-    _: &ClusterId,
-    _: &Outlet,
-    _: &Metrics,
-    _: &CancellationToken,
-    _: &mut JoinSet<anyhow::Result<()>>,
-) {
 }

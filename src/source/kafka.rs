@@ -10,7 +10,6 @@ mod partition;
 mod resume;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use rdkafka::ClientConfig;
@@ -98,17 +97,17 @@ impl Config {
 }
 
 /// Reads topics as a member of a consumer group.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct KafkaSource {
     config: Config,
     client: ClientConfig,
     cluster: ClusterId,
-    metrics: Arc<Metrics>,
+    metrics: Metrics,
 }
 
 impl KafkaSource {
     /// A source of one cluster's records. Nothing is connected yet. Fails on a configuration that cannot work.
-    pub fn new(config: Config, cluster: ClusterId, metrics: Arc<Metrics>) -> anyhow::Result<Self> {
+    pub fn new(config: Config, cluster: ClusterId, metrics: Metrics) -> anyhow::Result<Self> {
         if config.brokers.is_empty() {
             bail!("no Kafka brokers: add one, such as `brokers: [kafka.example:9092]`");
         }

@@ -47,7 +47,7 @@ impl From<Closed> for Ended {
 pub(super) struct Member {
     topic: String,
     cluster: ClusterId,
-    metrics: Arc<Metrics>,
+    metrics: Metrics,
     out: Outlet,
     consumer: Arc<StreamConsumer<Callbacks>>,
     happenings: mpsc::UnboundedReceiver<Happening>,
@@ -64,7 +64,7 @@ impl Member {
         client: &ClientConfig,
         topic: &str,
         cluster: &ClusterId,
-        metrics: &Arc<Metrics>,
+        metrics: &Metrics,
         out: Outlet,
     ) -> KafkaResult<Self> {
         let (happened, happenings) = mpsc::unbounded_channel();
@@ -73,7 +73,7 @@ impl Member {
         Ok(Self {
             topic: topic.to_owned(),
             cluster: cluster.clone(),
-            metrics: Arc::clone(metrics),
+            metrics: metrics.clone(),
             out,
             consumer: Arc::new(consumer),
             happenings,
