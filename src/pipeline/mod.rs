@@ -128,29 +128,25 @@ impl World {
         let (outbox, stop, runtime) = (self.outbox.clone(), self.stop.child_token(), Handle::current());
         let stop_reading = stop.child_token();
         let thinker = Thinker::new(analyzer, careful, outbox, to_writer, metrics, ready, stop.clone());
-        let mut writing = tokio::task::spawn_blocking(move || writer.run(&messages));
+        let writing = tokio::task::spawn_blocking(move || writer.run(&messages));
         let mut thinking = tokio::task::spawn_blocking(move || thinker.run(intake.parcels, &runtime));
         let mut reading = read::start(&self.sources, &outlet, &stop_reading);
         drop(outlet);
-        let first = tokio::select! {
-            ended = &mut thinking => Some(ended),
-            failed = first_failure(&mut reading), if !reading.is_empty() => {
-                stop.cancel();
-                return Err(failed);
-            }
-            written = &mut writing => {
-                stop.cancel();
-                written.context("join the writer")??;
-                return Ok(Ended::Stopped);
-            }
+        let ended = tokio::select! {
+            ended = &mut thinking => ended.context("join the thinker")?,
+            failed = first_failure(&mut reading, &self.stop), if !reading.is_empty() => match failed {
+                Some(failed) => {
+                    stop.cancel();
+                    return Err(failed);
+                }
+                None => thinking.await.context("join the thinker")?,
+            },
         };
+        // The thinker hung up, or the writer hung up on it: the writer knows why.
         stop_reading.cancel();
         while reading.join_next().await.is_some() {}
         writing.await.context("join the writer")??;
-        match first {
-            Some(ended) => ended.context("join the thinker")?,
-            None => Ok(Ended::Stopped),
-        }
+        ended
     }
 
     /// An analyzer with the memory of the last snapshot, and the end of the outbox when that was saved.
@@ -192,11 +188,12 @@ impl World {
     }
 }
 
-/// The first source that ended without being asked to.
-async fn first_failure(reading: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Error {
+/// The first source that ended without being asked to; nothing once all were asked.
+async fn first_failure(reading: &mut JoinSet<anyhow::Result<()>>, stop: &CancellationToken) -> Option<anyhow::Error> {
     match reading.join_next().await {
-        Some(Ok(Err(error))) => error,
-        Some(Err(error)) => anyhow::Error::new(error).context("join a source"),
-        Some(Ok(Ok(()))) | None => anyhow::anyhow!("a source ended although nobody asked it to"),
+        _ if stop.is_cancelled() => None,
+        Some(Ok(Err(error))) => Some(error),
+        Some(Err(error)) => Some(anyhow::Error::new(error).context("join a source")),
+        Some(Ok(Ok(()))) | None => Some(anyhow::anyhow!("watch a source: it ended although nobody asked it to")),
     }
 }

@@ -8,6 +8,8 @@ mod callbacks;
 mod member;
 mod partition;
 mod resume;
+mod seat;
+mod standing;
 
 use std::collections::BTreeMap;
 
@@ -131,10 +133,10 @@ impl Source for KafkaSource {
         // A consumer for each topic, because the word that a partition is at its end names no topic.
         let mut members = JoinSet::new();
         for topic in topics {
-            let member = Member::new(&self.client, &topic, &self.cluster, &self.metrics, out.another())
+            let ways = (out.another(), stop.child_token());
+            let member = Member::join(&self.client, &topic, &self.cluster, &self.metrics, ways)
                 .with_context(|| format!("subscribe to Kafka topic {topic}"))?;
-            let stop = stop.child_token();
-            members.spawn(async move { member.run(stop).await.with_context(|| format!("read Kafka topic {topic}")) });
+            members.spawn(async move { member.run().await.with_context(|| format!("read Kafka topic {topic}")) });
         }
         while let Some(ended) = members.join_next().await {
             ended.context("run a Kafka consumer")??;
@@ -145,7 +147,13 @@ impl Source for KafkaSource {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
     use super::*;
+    use crate::metrics::BySourceReason;
+    use crate::source::channel;
 
     fn config(properties: &[(&str, &str)]) -> Config {
         Config {
@@ -165,6 +173,36 @@ mod tests {
             (Some(error), Some(part)) if error.contains(part) => {}
             (error, expected) => panic!("got {error:?}, expected {expected:?}"),
         }
+    }
+
+    /// A source whose broker nobody runs.
+    fn lonely() -> KafkaSource {
+        KafkaSource::new(config(&[]), ClusterId::new("c"), Arc::new(Metrics::new())).unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_source_without_a_broker_counts_it_and_still_stops() {
+        let (source, stop) = (lonely(), CancellationToken::new());
+        let unreachable = BySourceReason { source: "kafka:audit".to_owned(), reason: "unreachable" };
+        let metrics = Arc::clone(&source.metrics);
+        let (out, _intake) = channel();
+        let running = tokio::spawn(source.run(out, stop.clone()));
+        let counted = async {
+            while metrics.source_errors.get_or_create(&unreachable).get() == 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(Duration::from_secs(30), counted).await.unwrap();
+        stop.cancel();
+        timeout(Duration::from_secs(30), running).await.unwrap().unwrap().unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_source_that_is_thrown_away_does_not_block() {
+        let (out, _intake) = channel();
+        let running = tokio::spawn(lonely().run(out, CancellationToken::new()));
+        running.abort();
+        assert!(timeout(Duration::from_secs(30), running).await.unwrap().unwrap_err().is_cancelled());
     }
 
     #[test]

@@ -1,40 +1,34 @@
 //! One member of the group, reading one topic: polls, hands over, commits what is saved, gives up what is revoked.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::future::ready;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
-use rdkafka::consumer::{CommitMode, Consumer, StreamConsumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
-use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
+use rdkafka::{ClientConfig, Message};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::callbacks::{Callbacks, Happening};
+use super::callbacks::Happening;
 use super::partition::{BATCH_BYTES, Outgoing, Partition, source};
-use super::resume::{self, Start, Wanted};
+use super::resume::{Start, Wanted};
+use super::seat::Seat;
+use super::standing::Standing;
 use crate::batch::{ClusterId, Input};
-use crate::metrics::{BySource, BySourceReason, Metrics};
+use crate::metrics::Metrics;
 use crate::source::{Closed, Outlet};
 
 /// Longest wait for a snapshot before partitions are given up or left. The group stands still meanwhile, well within
 /// `max.poll.interval.ms`. Beyond it the offsets stay where they are, and whoever reads on repeats some records.
 const SNAPSHOT_WAIT: Duration = Duration::from_secs(5);
 
-/// Longest wait for an offset commit to be confirmed then. Beyond it, as above.
-const COMMIT_WAIT: Duration = Duration::from_secs(3);
-
 /// How often a failed commit is sent again.
 const COMMIT_AGAIN: Duration = Duration::from_secs(5);
 
-/// Longest wait for librdkafka to leave the group. Beyond it, it goes on leaving by itself.
-const LEAVE_WAIT: Duration = Duration::from_secs(5);
-
-/// Why reading ends without anything being wrong: we are stopped, or the analyzer is gone.
+/// Reading ends and nothing is wrong: we are stopped, or the analyzer is gone.
 struct Ended;
 
 impl From<Closed> for Ended {
@@ -47,55 +41,61 @@ impl From<Closed> for Ended {
 pub(super) struct Member {
     topic: String,
     cluster: ClusterId,
+<<<<<<< HEAD
     metrics: Metrics,
+=======
+>>>>>>> real
     out: Outlet,
-    consumer: Arc<StreamConsumer<Callbacks>>,
+    seat: Seat,
     happenings: mpsc::UnboundedReceiver<Happening>,
     partitions: BTreeMap<i32, Partition>,
-    /// Taken from us without asking, as when no broker was reached for long. Not attached until the group says whose they are.
-    lost: BTreeSet<i32>,
-    reached: bool,
+    standing: Standing,
     stop: CancellationToken,
 }
 
 impl Member {
-    /// Joins in the background: brokers that are down do not fail it.
-    pub(super) fn new(
+    /// A member that will read until `stop`. It joins in the background: brokers that are down do not fail it.
+    pub(super) fn join(
         client: &ClientConfig,
         topic: &str,
         cluster: &ClusterId,
+<<<<<<< HEAD
         metrics: &Metrics,
         out: Outlet,
+=======
+        metrics: &Arc<Metrics>,
+        (out, stop): (Outlet, CancellationToken),
+>>>>>>> real
     ) -> KafkaResult<Self> {
-        let (happened, happenings) = mpsc::unbounded_channel();
-        let consumer: StreamConsumer<_> = client.create_with_context(Callbacks::new(topic, happened))?;
-        consumer.subscribe(&[topic])?;
+        let (seat, happenings) = Seat::take(client, topic)?;
         Ok(Self {
             topic: topic.to_owned(),
             cluster: cluster.clone(),
+<<<<<<< HEAD
             metrics: metrics.clone(),
+=======
+>>>>>>> real
             out,
-            consumer: Arc::new(consumer),
+            seat,
             happenings,
             partitions: BTreeMap::new(),
-            lost: BTreeSet::new(),
-            reached: true,
-            stop: CancellationToken::new(),
+            standing: Standing::new(topic, metrics),
+            stop,
         })
     }
 
     /// Reads until it is stopped. Brokers that are down are waited for without end.
-    pub(super) async fn run(mut self, stop: CancellationToken) -> anyhow::Result<()> {
-        self.stop = stop;
+    pub(super) async fn run(mut self) -> anyhow::Result<()> {
         let ended = self.read().await;
-        self.leave().await;
+        self.settle().await;
+        self.seat.leave().await;
         ended
     }
 
     async fn read(&mut self) -> anyhow::Result<()> {
         let mut again = interval(COMMIT_AGAIN);
         again.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (stop, consumer, mut saves) = (self.stop.clone(), Arc::clone(&self.consumer), self.out.clone());
+        let (stop, mut saves) = (self.stop.clone(), self.out.clone());
         loop {
             let unsaved = self.partitions.values().filter_map(Partition::oldest_unsaved).min();
             let went_on = tokio::select! {
@@ -103,8 +103,9 @@ impl Member {
                 Some(happening) = self.happenings.recv() => self.on(happening).await,
                 // While the analyzer takes nothing we do not get here, and so do not poll. After
                 // `max.poll.interval.ms` (5 min) of that the group gives our partitions to a member that has room.
-                received = consumer.recv() => {
-                    self.gather(received).await?;
+                received = self.seat.recv() => {
+                    take(&mut self.partitions, &mut self.standing, received)?;
+                    self.gather().await?;
                     self.hand_over().await
                 }
                 saved = saves.until_saved(unsaved.unwrap_or(0)), if unsaved.is_some() => {
@@ -122,88 +123,15 @@ impl Member {
         }
     }
 
-    /// Takes what was received and what is there already, up to a batch.
-    async fn gather(&mut self, first: KafkaResult<BorrowedMessage<'_>>) -> anyhow::Result<()> {
-        self.take(first)?;
-        let consumer = Arc::clone(&self.consumer);
+    /// Takes what is there already, up to a batch.
+    async fn gather(&mut self) -> anyhow::Result<()> {
         while self.partitions.values().map(Partition::gathered).sum::<usize>() < BATCH_BYTES {
-            tokio::select! {
-                biased;
-                received = consumer.recv() => self.take(received)?,
-                () = ready(()) => break,
+            match self.seat.recv_ready().await {
+                Some(received) => take(&mut self.partitions, &mut self.standing, received)?,
+                None => break,
             }
         }
         Ok(())
-    }
-
-    fn take(&mut self, received: KafkaResult<BorrowedMessage<'_>>) -> anyhow::Result<()> {
-        match received {
-            Ok(message) => {
-                let payload = message.payload().unwrap_or_default();
-                // A partition that we have given up may still have records on the way; their new reader has them too.
-                if let Some(partition) = self.partitions.get_mut(&message.partition()) {
-                    partition.push(message.offset(), payload);
-                    let by = BySource { source: partition.source().to_string() };
-                    self.metrics.read_bytes.get_or_create(&by).inc_by(payload.len() as u64);
-                }
-            }
-            Err(KafkaError::PartitionEOF(number)) => {
-                if let Some(partition) = self.partitions.get_mut(&number) {
-                    partition.end();
-                }
-            }
-            Err(KafkaError::MessageConsumptionFatal(code)) => bail!("librdkafka cannot go on: {code}"),
-            Err(error) => self.in_trouble(&error),
-        }
-        Ok(())
-    }
-
-    /// librdkafka tries again by itself; we count, and let nobody wait for what cannot be read.
-    fn in_trouble(&mut self, error: &KafkaError) {
-        let reason = match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::AllBrokersDown) => {
-                self.stand(false);
-                self.partitions.values_mut().for_each(Partition::end);
-                "unreachable"
-            }
-            Some(
-                RDKafkaErrorCode::BrokerTransportFailure
-                | RDKafkaErrorCode::Resolve
-                | RDKafkaErrorCode::OperationTimedOut,
-            ) => "unreachable",
-            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => "no-topic",
-            Some(
-                RDKafkaErrorCode::TopicAuthorizationFailed
-                | RDKafkaErrorCode::GroupAuthorizationFailed
-                | RDKafkaErrorCode::Authentication
-                | RDKafkaErrorCode::SaslAuthenticationFailed,
-            ) => "denied",
-            Some(RDKafkaErrorCode::PollExceeded) => "held-up",
-            _ => "other",
-        };
-        self.count(reason, error);
-    }
-
-    fn count(&self, reason: &'static str, error: &dyn std::fmt::Display) {
-        let by = BySourceReason { source: format!("kafka:{}", self.topic), reason };
-        // Without end and often: the counter tells of it, `stand` says once when it begins and ends.
-        tracing::debug!(topic = self.topic, reason, %error, "kafka");
-        self.metrics.source_errors.get_or_create(&by).inc();
-    }
-
-    /// Notes whether any broker is reached.
-    fn stand(&mut self, reached: bool) {
-        if self.reached != reached {
-            self.reached = reached;
-            match reached {
-                true => tracing::info!(topic = self.topic, "reached Kafka"),
-                false => tracing::warn!(topic = self.topic, "no Kafka broker can be reached; trying on"),
-            }
-        }
-        for partition in self.partitions.values() {
-            let by = BySource { source: partition.source().to_string() };
-            self.metrics.attached.get_or_create(&by).set(i64::from(reached));
-        }
     }
 
     /// Hands over what was gathered, waiting for room.
@@ -240,18 +168,16 @@ impl Member {
     }
 
     async fn starts(&self, wanted: Vec<(i32, Wanted)>) -> Vec<Start> {
-        let (consumer, topic) = (Arc::clone(&self.consumer), self.topic.clone());
-        let asked = tokio::task::spawn_blocking(move || resume::starts(&consumer, &topic, &wanted)).await;
-        asked.unwrap_or_else(|error| {
-            self.count("other", &error);
+        self.seat.starts(wanted).await.unwrap_or_else(|error| {
+            self.standing.count("other", &error);
             Vec::new()
         })
     }
 
     async fn on(&mut self, happening: Happening) -> Result<(), Ended> {
         match happening {
-            Happening::Assigned(numbers) => self.take_on(&numbers).await?,
-            Happening::Revoked { lost } => self.give_up(lost).await?,
+            Happening::Assigned(numbers) => return self.take_on(&numbers).await,
+            Happening::Revoked { lost } => return self.give_up(lost).await,
             Happening::Committed(offsets) => {
                 for (number, offset) in offsets {
                     if let Some(partition) = self.partitions.get_mut(&number) {
@@ -260,44 +186,34 @@ impl Member {
                 }
             }
             Happening::CommitFailed(error) => {
-                self.count("commit", &error);
+                self.standing.count("commit", &error);
                 self.partitions.values_mut().for_each(Partition::ask_again);
             }
             Happening::Standing { reached, ends } => {
-                self.stand(reached);
-                self.measure(&ends);
+                self.standing.reached(reached, self.partitions.keys());
+                for (number, end) in ends {
+                    if let Some(partition) = self.partitions.get(&number) {
+                        self.standing.measured(number, partition, end);
+                    }
+                }
             }
         }
         Ok(())
     }
 
-    fn measure(&self, ends: &[(i32, i64)]) {
-        for &(number, end) in ends {
-            let partition = self.partitions.get(&number);
-            if let Some((partition, lag)) = partition.and_then(|partition| Some((partition, partition.lag(end)?))) {
-                let by = BySource { source: partition.source().to_string() };
-                self.metrics.lag_records.get_or_create(&by).set(lag);
-            }
-        }
-    }
-
     /// Begins with partitions where their snapshot ends.
     async fn take_on(&mut self, numbers: &[i32]) -> Result<(), Ended> {
-        for number in std::mem::take(&mut self.lost) {
-            self.forget(number);
-        }
+        self.standing.dealt();
         let mut wanted = Vec::with_capacity(numbers.len());
         for &number in numbers {
             let source = source(&self.topic, number);
-            let position =
-                self.stop.run_until_cancelled(self.out.begin(&source, &self.cluster)).await.ok_or(Ended)??;
-            wanted.push((number, Wanted::read(position.as_ref())));
+            let begun = self.stop.run_until_cancelled(self.out.begin(&source, &self.cluster)).await;
+            wanted.push((number, Wanted::read(begun.ok_or(Ended)??.as_ref())));
         }
         let starts = self.starts(wanted).await;
-        let assigned = resume::assignment(&self.topic, &starts).and_then(|list| self.consumer.assign(&list));
-        if let Err(error) = assigned {
+        if let Err(error) = self.seat.assign(&starts) {
             // The group has moved on meanwhile; its next rebalance is on the way.
-            self.count("assign", &error);
+            self.standing.count("assign", &error);
             return Ok(());
         }
         for Start { partition: number, offset, missed } in starts {
@@ -308,7 +224,7 @@ impl Member {
                 self.send(number, notice, offset).await?;
             }
         }
-        self.stand(true);
+        self.standing.reached(true, self.partitions.keys());
         Ok(())
     }
 
@@ -318,27 +234,17 @@ impl Member {
         if !lost {
             self.settle().await;
         }
-        if let Err(error) = self.consumer.unassign() {
-            self.count("assign", &error);
+        if let Err(error) = self.seat.unassign() {
+            self.standing.count("assign", &error);
         }
         for (number, partition) in std::mem::take(&mut self.partitions) {
-            if lost {
-                let by = BySource { source: partition.source().to_string() };
-                self.metrics.attached.get_or_create(&by).set(0);
-                self.lost.insert(number);
-            } else {
-                self.forget(number);
+            match lost {
+                true => self.standing.lost(number),
+                false => self.standing.gave_up(number),
             }
             self.stop.run_until_cancelled(self.out.send(partition.farewell())).await.ok_or(Ended)??;
         }
         Ok(())
-    }
-
-    /// A partition that others read is theirs to measure.
-    fn forget(&self, number: i32) {
-        let by = BySource { source: source(&self.topic, number).to_string() };
-        self.metrics.attached.remove(&by);
-        self.metrics.lag_records.remove(&by);
     }
 
     /// Waits for a snapshot of everything sent and commits it, as far as the time allows.
@@ -348,63 +254,65 @@ impl Member {
             let _ = self.out.checkpoint();
             let _ = timeout(SNAPSHOT_WAIT, self.out.until_saved(newest)).await;
         }
-        self.note_saved();
-        let list = self.listed(|partition| partition.unconfirmed());
-        if list.count() == 0 {
-            return;
-        }
-        let consumer = Arc::clone(&self.consumer);
-        let commit = tokio::task::spawn_blocking(move || consumer.commit(&list, CommitMode::Sync));
-        match timeout(COMMIT_WAIT, commit).await {
-            Ok(Ok(Ok(()))) => {}
-            Ok(Ok(Err(error))) => self.count("commit", &error),
-            Ok(Err(error)) => self.count("commit", &error),
-            Err(error) => self.count("commit", &error),
+        let offsets = self.safe_offsets(|partition| partition.unconfirmed());
+        if !offsets.is_empty()
+            && let Err(error) = self.seat.commit_confirmed(&offsets).await
+        {
+            self.standing.count("commit", &error);
         }
     }
 
-    /// Sends what is saved to be committed. Whether it was comes back as a happening.
+    /// Sends what is saved to be committed.
     fn commit(&mut self) {
-        self.note_saved();
-        let list = self.listed(Partition::ask);
-        if list.count() > 0
-            && let Err(error) = self.consumer.commit(&list, CommitMode::Async)
+        let offsets = self.safe_offsets(Partition::ask);
+        if !offsets.is_empty()
+            && let Err(error) = self.seat.commit(&offsets)
         {
-            self.count("commit", &error);
+            self.standing.count("commit", &error);
             self.partitions.values_mut().for_each(Partition::ask_again);
         }
     }
 
-    fn note_saved(&mut self) {
+    /// Partitions with something to commit that a snapshot covers.
+    fn safe_offsets(&mut self, offset: impl Fn(&mut Partition) -> Option<i64>) -> Vec<(i32, i64)> {
         let saved = self.out.saved().latest;
-        self.partitions.values_mut().for_each(|partition| partition.saved(saved));
+        let safe = self.partitions.iter_mut().filter_map(|(&number, partition)| {
+            partition.saved(saved);
+            Some((number, offset(partition)?))
+        });
+        safe.collect()
     }
+}
 
-    /// Lists the partitions that have an offset to commit.
-    fn listed(&mut self, mut offset: impl FnMut(&mut Partition) -> Option<i64>) -> TopicPartitionList {
-        let mut list = TopicPartitionList::new();
-        for (&number, partition) in &mut self.partitions {
-            if let Some(offset) = offset(partition) {
-                // Fails for offsets below zero only, and no record has one.
-                let _ = list.add_partition_offset(&self.topic, number, Offset::Offset(offset));
+/// Takes what was received. Fails only with what librdkafka itself calls beyond repair.
+fn take(
+    partitions: &mut BTreeMap<i32, Partition>,
+    standing: &mut Standing,
+    received: KafkaResult<BorrowedMessage<'_>>,
+) -> anyhow::Result<()> {
+    match received {
+        Ok(message) => {
+            // A partition that we gave up may still have records on the way; its new reader has them too.
+            if let Some(partition) = partitions.get_mut(&message.partition()) {
+                let payload = message.payload().unwrap_or_default();
+                partition.push(message.offset(), payload);
+                standing.read(message.partition(), payload.len());
             }
         }
-        list
-    }
-
-    /// Leaves the group in order.
-    async fn leave(mut self) {
-        self.settle().await;
-        self.consumer.context().close();
-        let Self { consumer, topic, .. } = self;
-        let leaving = tokio::task::spawn_blocking(move || {
-            // A rebalance that still waits for our word would hold up the goodbye.
-            let _ = consumer.unassign();
-            // The last clone goes here, and that blocks until the group knows.
-            drop(consumer);
-        });
-        if timeout(LEAVE_WAIT, leaving).await.is_err() {
-            tracing::warn!(topic, "the Kafka group has not confirmed that we left");
+        Err(KafkaError::PartitionEOF(number)) => {
+            if let Some(partition) = partitions.get_mut(&number) {
+                partition.end();
+            }
+        }
+        Err(KafkaError::MessageConsumptionFatal(code)) => bail!("librdkafka cannot go on: {code}"),
+        // librdkafka tries again by itself. Meanwhile nobody is to wait for what cannot be read.
+        Err(error) => {
+            if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
+                standing.reached(false, partitions.keys());
+                partitions.values_mut().for_each(Partition::end);
+            }
+            standing.failed(&error);
         }
     }
+    Ok(())
 }

@@ -76,11 +76,6 @@ impl Partition {
         }
     }
 
-    /// Its name as a source.
-    pub(super) fn source(&self) -> &SourceId {
-        &self.source
-    }
-
     /// Takes a record. One without bytes, a tombstone, moves the position and no more.
     pub(super) fn push(&mut self, offset: i64, payload: &[u8]) {
         if let Some(next) = self.next.filter(|&next| offset > next + 1) {
