@@ -95,18 +95,12 @@ struct Generation {
 }
 
 /// The requests that something was found in, bounded.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Requests {
     young: Generation,
     old: Generation,
     /// Requests received until then may have been forgotten.
     forgotten: Timestamp,
-}
-
-impl Default for Requests {
-    fn default() -> Self {
-        Self { young: Generation::default(), old: Generation::default(), forgotten: Timestamp::default() }
-    }
 }
 
 impl Requests {

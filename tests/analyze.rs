@@ -1,6 +1,6 @@
 //! The sample logs through the whole of the thinking.
 
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -69,7 +69,11 @@ fn cut(source: &str, log: &[u8], lines: usize) -> Vec<Input> {
 }
 
 /// Runs the logs side by side to their ends, in the turns given; the last revisions by id.
-fn run(analyzer: &mut Analyzer, logs: Vec<Vec<Input>>, mut turn: impl FnMut(usize) -> usize) -> BTreeMap<String, Alert> {
+fn run(
+    analyzer: &mut Analyzer,
+    logs: Vec<Vec<Input>>,
+    mut turn: impl FnMut(usize) -> usize,
+) -> BTreeMap<String, Alert> {
     let mut merge = Merge::default();
     for log in &logs {
         merge.announce(log[0].source().clone(), None);

@@ -26,7 +26,7 @@ use crate::event::{Event, Stage, Timestamp};
 use crate::mask::Remains;
 use crate::throttle::{Hit, Throttle};
 
-pub use census::{Census, Caller};
+pub use census::{Caller, Census};
 pub use memory::Snapshot;
 pub use merge::Merge;
 use notices::SourceRules;
@@ -67,7 +67,7 @@ pub struct Quarantined {
 }
 
 /// What we remember of one source.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct SourceMemory {
     /// How far it has been read.
     position: Option<Position>,
@@ -77,12 +77,6 @@ struct SourceMemory {
     earlier_stages: bool,
     /// What it said before we knew any time.
     waiting: Vec<Hit>,
-}
-
-impl Default for SourceMemory {
-    fn default() -> Self {
-        Self { position: None, newest: None, earlier_stages: false, waiting: Vec::new() }
-    }
 }
 
 /// A hit in the heap, the oldest on top.

@@ -71,22 +71,28 @@ impl Analyzer {
                 return;
             }
             NoticeKind::Vanished => {
-                let text = format!("the live audit log of {source} was removed while the API server still writes into it");
+                let text =
+                    format!("the live audit log of {source} was removed while the API server still writes into it");
                 (&rules.vanished, Severity::High, text)
             }
-            NoticeKind::Truncated { detail } => {
-                (&rules.truncated, Severity::Medium, format!("the audit log of {source} was cut short in place: {detail}"))
-            }
+            NoticeKind::Truncated { detail } => (
+                &rules.truncated,
+                Severity::Medium,
+                format!("the audit log of {source} was cut short in place: {detail}"),
+            ),
             NoticeKind::Oversized { length, prefix, sha256 } => {
                 let text = mask::readable_prefix(prefix);
                 let remains = Remains { text, length: *length, sha256: sha256.clone() };
                 self.quarantine(source, at.clone(), "oversized", remains, memory, out);
-                let text = format!("an audit record at {at} is {length} bytes long, more than the limit, and was not analyzed");
+                let text = format!(
+                    "an audit record at {at} is {length} bytes long, more than the limit, and was not analyzed"
+                );
                 (&self.source_rules.oversized, Severity::High, text)
             }
             NoticeKind::Poison { bytes } => {
                 self.quarantine(source, at.clone(), "poison", mask::unreadable(bytes), memory, out);
-                let text = format!("the audit record at {at} stops the analysis and was passed over; it is in the quarantine");
+                let text =
+                    format!("the audit record at {at} stops the analysis and was passed over; it is in the quarantine");
                 (&self.source_rules.poison, Severity::High, text)
             }
             NoticeKind::Torn { bytes } => {
@@ -109,7 +115,8 @@ impl Analyzer {
     ) {
         let key = Key::of(&[source.as_str().as_bytes(), reason.as_bytes(), remains.sha256.as_bytes()]);
         let severity = if matches!(reason, "torn" | "cut") { Severity::Medium } else { Severity::Low };
-        let text = format!("a record at {place} cannot be read ({reason}, {} bytes); it is in the quarantine", remains.length);
+        let text =
+            format!("a record at {place} cannot be read ({reason}, {} bytes); it is in the quarantine", remains.length);
         self.quarantine(source, place, reason, remains, memory, out);
         let mut hit = self.source_hit(&self.source_rules.unreadable, source, severity, text, key);
         for finding in &mut hit.findings {

@@ -65,11 +65,16 @@ impl Deed {
         let uri = facts.event.request_uri().decode();
         let path = uri.split('?').next().unwrap_or_default();
         let is_under = |roots: &[&str]| {
-            roots.iter().any(|root| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+            roots
+                .iter()
+                .any(|root| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
         };
         match facts.action() {
             Action::Get if is_under(&["/healthz", "/livez", "/readyz", "/version"]) => Self::Health,
-            Action::Get if path == "/" || is_under(&["/api", "/apis", "/openapi", "/swagger.json", "/.well-known", "/openid"]) => {
+            Action::Get
+                if path == "/"
+                    || is_under(&["/api", "/apis", "/openapi", "/swagger.json", "/.well-known", "/openid"]) =>
+            {
                 Self::Discovery
             }
             Action::Get | Action::Other => Self::Read,

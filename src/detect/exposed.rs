@@ -13,7 +13,11 @@ pub(super) struct Exposed(Arc<Rule>);
 
 impl Default for Exposed {
     fn default() -> Self {
-        Self(Rule::new("api-server-exposed", "API server reachable from untrusted public addresses", &["T1133", "T1190"]))
+        Self(Rule::new(
+            "api-server-exposed",
+            "API server reachable from untrusted public addresses",
+            &["T1133", "T1190"],
+        ))
     }
 }
 

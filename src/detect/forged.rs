@@ -38,7 +38,9 @@ fn judge(origin: &Origin) -> Option<(Severity, &'static str)> {
                  yours, list it under proxies",
             ),
             (_, true) => (Severity::High, "it came with a forwarding header that claims a trusted address"),
-            (_, false) => (Severity::Medium, "it came with a forwarding header that its sender has no business to write"),
+            (_, false) => {
+                (Severity::Medium, "it came with a forwarding header that its sender has no business to write")
+            }
         });
     }
     if flags.ambiguous_x_real_ip || origin.forwarded == Forwarded::Ambiguous {

@@ -19,7 +19,11 @@ impl Default for Hidden {
     fn default() -> Self {
         Self {
             client: Rule::new("client-hidden", "The log does not show the client", &["T1090"]),
-            proxy: Rule::new("proxy-hides-clients", "A configured proxy passes requests without naming their client", &[]),
+            proxy: Rule::new(
+                "proxy-hides-clients",
+                "A configured proxy passes requests without naming their client",
+                &[],
+            ),
         }
     }
 }
@@ -31,7 +35,9 @@ impl Detector for Hidden {
 
     fn inspect(&self, facts: &Facts<'_, '_>, findings: &mut Findings) {
         let origin = &facts.origin;
-        let (Trusted::Unknown, Some(hop), Some(unknown)) = (origin.trusted, &origin.hop, origin.unknown) else { return };
+        let (Trusted::Unknown, Some(hop), Some(unknown)) = (origin.trusted, &origin.hop, origin.unknown) else {
+            return;
+        };
         if origin.flags.client_hidden_by_proxy {
             let text = format!(
                 "{hop} passes requests without a forwarding chain, so whoever sent them is unknown; it is configured as a \
@@ -51,6 +57,11 @@ impl Detector for Hidden {
             Severity::Info | Severity::Low => hop.clone(),
             _ => format!("{} behind {hop}", facts.who.shown()),
         };
-        findings.raise(&self.client, subject, severity, format!("{}, {}", sentence::deed(facts), sentence::standing(origin)));
+        findings.raise(
+            &self.client,
+            subject,
+            severity,
+            format!("{}, {}", sentence::deed(facts), sentence::standing(origin)),
+        );
     }
 }

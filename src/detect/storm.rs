@@ -41,7 +41,11 @@ impl Storm {
             Arc::new(Rule { threshold, ..(*Rule::new(id, title, techniques)).clone() })
         };
         Self {
-            unauthenticated: counting("unauthenticated-storm", "Many failed authentications from one address", &["T1110"]),
+            unauthenticated: counting(
+                "unauthenticated-storm",
+                "Many failed authentications from one address",
+                &["T1110"],
+            ),
             forbidden: counting("forbidden-storm", "Many forbidden requests from one address", &["T1613", "T1069"]),
         }
     }

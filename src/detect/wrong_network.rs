@@ -14,7 +14,11 @@ pub(super) struct WrongNetwork(Arc<Rule>);
 
 impl Default for WrongNetwork {
     fn default() -> Self {
-        Self(Rule::new("wrong-network-for-identity", "Identity used from a network it does not belong to", &["T1078.004", "T1528"]))
+        Self(Rule::new(
+            "wrong-network-for-identity",
+            "Identity used from a network it does not belong to",
+            &["T1078.004", "T1528"],
+        ))
     }
 }
 

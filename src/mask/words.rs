@@ -47,8 +47,7 @@ pub(super) fn mask_free_text(text: &str) -> String {
             masked.push_str(&mask_word(word));
         }
         let announces = word.eq_ignore_ascii_case("bearer") || word.eq_ignore_ascii_case("basic");
-        mask_next =
-            (announces || (word.ends_with(':') && names_credential(word))) && !mask_next || (mask_next && announces);
+        mask_next = announces || (!mask_next && word.ends_with(':') && names_credential(word));
         masked.push_str(separator);
     }
     masked

@@ -14,7 +14,11 @@ pub(super) fn alert(cluster: &str, rule: &str, subject: &str, text: String, now:
         revision: 1,
         status: Status::Closed,
         severity,
-        rule: AlertRule { id: rule.to_owned(), title: "Gatecrier's own state was damaged or full".to_owned(), techniques: vec![] },
+        rule: AlertRule {
+            id: rule.to_owned(),
+            title: "Gatecrier's own state was damaged or full".to_owned(),
+            techniques: vec![],
+        },
         subject: subject.to_owned(),
         summary: text,
         reasons: vec![reason],

@@ -76,7 +76,8 @@ pub(super) fn start(
     let mut tasks = JoinSet::new();
     for Configured { name, min_severity, sink, .. } in sinks {
         let backlog = SinkBacklog { reader: outbox.cursor(&name)?, upto: 0 };
-        let lane = Lane { name, backlog, state: state.clone(), min_severity, metrics: metrics.clone(), stop: stop.clone() };
+        let lane =
+            Lane { name, backlog, state: state.clone(), min_severity, metrics: metrics.clone(), stop: stop.clone() };
         match sink {
             Kind::Stdout(sink) => tasks.spawn(lane.serve(sink)),
             Kind::Webhook(sink) => tasks.spawn(lane.serve(sink)),

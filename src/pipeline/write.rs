@@ -94,7 +94,10 @@ impl Writer {
     fn write(&mut self, alerts: &mut [Alert], quarantined: &[Quarantined]) -> anyhow::Result<Result<(), GaveUp>> {
         let entries: Vec<_> = quarantined.iter().map(entry).collect();
         if !entries.is_empty()
-            && self.patiently(|writer| writer.quarantine.append(&entries).map(|_| ())).context("write the quarantine")?.is_err()
+            && self
+                .patiently(|writer| writer.quarantine.append(&entries).map(|_| ()))
+                .context("write the quarantine")?
+                .is_err()
         {
             return Ok(Err(GaveUp));
         }
@@ -102,9 +105,7 @@ impl Writer {
             return Ok(Ok(()));
         }
         let mut let_go = Vec::new();
-        let written = self.patiently(|writer| {
-            writer.outbox.append(alerts).map(|written| let_go = written.let_go)
-        });
+        let written = self.patiently(|writer| writer.outbox.append(alerts).map(|written| let_go = written.let_go));
         if written.context("write the outbox")?.is_err() {
             return Ok(Err(GaveUp));
         }
@@ -117,7 +118,11 @@ impl Writer {
                 "the sink {} is so far behind that {} low and medium alerts of {} to {} were let go for it",
                 lost.sink, lost.alerts, lost.first, lost.last
             );
-            tracing::error!(sink = lost.sink, alerts = lost.alerts, "the outbox is full: low and medium alerts were let go");
+            tracing::error!(
+                sink = lost.sink,
+                alerts = lost.alerts,
+                "the outbox is full: low and medium alerts were let go"
+            );
             let mut told = [own::alert(&self.cluster, "alerts-let-go", &lost.sink, text, own::now())];
             self.outbox.append(&mut told).map(|_| ()).or_else(tolerate_full)?;
         }

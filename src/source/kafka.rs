@@ -166,7 +166,7 @@ mod tests {
 
     #[track_caller]
     fn check(config: Config, expected: Option<&str>) {
-        let made = KafkaSource::new(config, ClusterId::new("c"), Arc::new(Metrics::new()));
+        let made = KafkaSource::new(config, ClusterId::new("c"), Metrics::new());
         let error = made.err().map(|error| format!("{error:#}"));
         match (error, expected) {
             (None, None) => {}
@@ -177,14 +177,14 @@ mod tests {
 
     /// A source whose broker nobody runs.
     fn lonely() -> KafkaSource {
-        KafkaSource::new(config(&[]), ClusterId::new("c"), Arc::new(Metrics::new())).unwrap()
+        KafkaSource::new(config(&[]), ClusterId::new("c"), Metrics::new()).unwrap()
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_source_without_a_broker_counts_it_and_still_stops() {
         let (source, stop) = (lonely(), CancellationToken::new());
         let unreachable = BySourceReason { source: "kafka:audit".to_owned(), reason: "unreachable" };
-        let metrics = Arc::clone(&source.metrics);
+        let metrics = source.metrics.clone();
         let (out, _intake) = channel();
         let running = tokio::spawn(source.run(out, stop.clone()));
         let counted = async {

@@ -215,13 +215,16 @@ impl Throttle {
         if fullness > NEARLY_FULL && gravest.severity <= Severity::Medium {
             return Some(HELD_BACK);
         }
-        let of_rule = || self.open.values().filter(|open| !open.success && open.alert.rule.id == gravest.rule.id).count();
-        let crowded = hit.client.is_some() && !hit.success && self.open.len() >= SUBJECTS_MAX && of_rule() >= SUBJECTS_MAX;
+        let of_rule =
+            || self.open.values().filter(|open| !open.success && open.alert.rule.id == gravest.rule.id).count();
+        let crowded =
+            hit.client.is_some() && !hit.success && self.open.len() >= SUBJECTS_MAX && of_rule() >= SUBJECTS_MAX;
         crowded.then_some(MANY_ADDRESSES)
     }
 
     fn fold(&mut self, finding: &Finding, subject: &str, hit: &Hit, news: &mut BTreeSet<String>) {
-        let folded = Finding { subject: subject.to_owned(), text: format!("{subject}: {}", finding.text), ..finding.clone() };
+        let folded =
+            Finding { subject: subject.to_owned(), text: format!("{subject}: {}", finding.text), ..finding.clone() };
         match self.by_pair.get(&Pair::of(&folded)).cloned() {
             Some(id) => {
                 self.requests.told_by(hit.keys.request, hit.received, &id);

@@ -48,7 +48,8 @@ mod tests {
     fn only_so_many_in_so_much_time_are_a_storm() {
         let threshold = Threshold { count: 3, window_seconds: 10 };
         let mut windows = Windows::default();
-        let mut at = |second: i64| windows.reaches(Key::of(&[b"a"]), Timestamp::default().plus_seconds(second), threshold);
+        let mut at =
+            |second: i64| windows.reaches(Key::of(&[b"a"]), Timestamp::default().plus_seconds(second), threshold);
         assert_eq!([at(0), at(9), at(11), at(12)], [false, false, false, true]);
         assert!(!at(13), "it starts anew");
     }

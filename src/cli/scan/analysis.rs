@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::report::{Caller, Tally};
 use super::Analyze;
+use super::report::{Caller, Tally};
 use crate::alert::Alert;
 use crate::analyze::{Analyzer, Output};
 use crate::batch::Input;
@@ -62,7 +62,8 @@ impl Analyze for Analysis {
         let mut out = Output::default();
         self.analyzer.finish(&mut out);
         self.keep(out);
-        let exposure = self.alerts.values().flat_map(|alert| &alert.reasons).find(|reason| reason.rule == "api-server-exposed");
+        let exposure =
+            self.alerts.values().flat_map(|alert| &alert.reasons).find(|reason| reason.rule == "api-server-exposed");
         let census = self.analyzer.census();
         Ok(Tally {
             events: self.events,

@@ -1,7 +1,6 @@
 //! One member of the group, reading one topic: polls, hands over, commits what is saved, gives up what is revoked.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
@@ -41,10 +40,6 @@ impl From<Closed> for Ended {
 pub(super) struct Member {
     topic: String,
     cluster: ClusterId,
-<<<<<<< HEAD
-    metrics: Metrics,
-=======
->>>>>>> real
     out: Outlet,
     seat: Seat,
     happenings: mpsc::UnboundedReceiver<Happening>,
@@ -59,22 +54,13 @@ impl Member {
         client: &ClientConfig,
         topic: &str,
         cluster: &ClusterId,
-<<<<<<< HEAD
         metrics: &Metrics,
-        out: Outlet,
-=======
-        metrics: &Arc<Metrics>,
         (out, stop): (Outlet, CancellationToken),
->>>>>>> real
     ) -> KafkaResult<Self> {
         let (seat, happenings) = Seat::take(client, topic)?;
         Ok(Self {
             topic: topic.to_owned(),
             cluster: cluster.clone(),
-<<<<<<< HEAD
-            metrics: metrics.clone(),
-=======
->>>>>>> real
             out,
             seat,
             happenings,

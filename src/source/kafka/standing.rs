@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
-use std::sync::Arc;
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
@@ -12,7 +11,7 @@ use crate::metrics::{BySource, BySourceReason, Metrics};
 /// Tells of one topic.
 pub(super) struct Standing {
     topic: String,
-    metrics: Arc<Metrics>,
+    metrics: Metrics,
     /// Some broker is reached.
     reached: bool,
     /// Partitions taken from us without asking, as when no broker was reached for long. Not attached, until the group
@@ -21,8 +20,8 @@ pub(super) struct Standing {
 }
 
 impl Standing {
-    pub(super) fn new(topic: &str, metrics: &Arc<Metrics>) -> Self {
-        Self { topic: topic.to_owned(), metrics: Arc::clone(metrics), reached: true, lost: BTreeSet::new() }
+    pub(super) fn new(topic: &str, metrics: &Metrics) -> Self {
+        Self { topic: topic.to_owned(), metrics: metrics.clone(), reached: true, lost: BTreeSet::new() }
     }
 
     fn by(&self, number: i32) -> BySource {

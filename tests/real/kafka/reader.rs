@@ -73,7 +73,7 @@ fn partition(source: &str) -> i32 {
 
 /// A running source.
 pub struct Reader {
-    pub metrics: Arc<Metrics>,
+    pub metrics: Metrics,
     pub seen: watch::Receiver<Seen>,
     saved: Arc<watch::Sender<Saved>>,
     saving: Arc<AtomicBool>,
@@ -92,8 +92,8 @@ pub fn start(topic: &Topic, positions: &[(i32, &str)], saving: bool) -> Reader {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into(),
     };
-    let metrics = Arc::new(Metrics::new());
-    let source = KafkaSource::new(config, ClusterId::new("test"), Arc::clone(&metrics)).unwrap();
+    let metrics = Metrics::new();
+    let source = KafkaSource::new(config, ClusterId::new("test"), metrics.clone()).unwrap();
     let (out, intake) = channel();
     let (stop, saving) = (CancellationToken::new(), Arc::new(AtomicBool::new(saving)));
     let positions = positions.iter().map(|&(number, text)| (number, Position::new(text))).collect();
