@@ -100,7 +100,7 @@ pub struct Requests {
     young: Generation,
     old: Generation,
     /// Requests received until then may have been forgotten.
-    forgotten: Timestamp,
+    forgotten: Option<Timestamp>,
 }
 
 impl Requests {
@@ -108,8 +108,7 @@ impl Requests {
     pub fn first_sight(&mut self, record: Key) -> bool {
         if self.young.records.len() >= GENERATION_MAX || self.young.requests.len() >= GENERATION_MAX {
             let gone = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
-            let newest = gone.requests.values().map(|told| told.received).max();
-            self.forgotten = self.forgotten.max(newest.unwrap_or_default());
+            self.forgotten = self.forgotten.max(gone.requests.values().map(|told| told.received).max());
         }
         !self.old.records.contains(&record) && self.young.records.insert(record)
     }
@@ -126,8 +125,7 @@ impl Requests {
 
     /// The alert that speaks of this request.
     pub fn alert_of(&self, request: Key) -> Option<&str> {
-        let told = self.young.requests.get(&request).or_else(|| self.old.requests.get(&request));
-        told?.alert.as_deref()
+        self.known(request)?.alert.as_deref()
     }
 
     /// Notes the alert that speaks of this request.
@@ -135,10 +133,18 @@ impl Requests {
         self.entry(request, received).alert = Some(alert.to_owned());
     }
 
+    /// Whether this request was counted for this thing.
+    pub fn was_counted(&self, request: Key, thing: Key) -> bool {
+        self.known(request).is_some_and(|told| told.counted.contains(&thing))
+    }
+
     /// Whether we may have known this request and forgotten it.
     pub fn is_forgotten(&self, request: Key, received: Timestamp) -> bool {
-        let known = self.young.requests.get(&request).or_else(|| self.old.requests.get(&request));
-        received <= self.forgotten && known.is_none_or(|told| told.alert.is_none() && told.counted.len() <= 1)
+        Some(received) <= self.forgotten && self.known(request).is_none()
+    }
+
+    fn known(&self, request: Key) -> Option<&Told> {
+        self.young.requests.get(&request).or_else(|| self.old.requests.get(&request))
     }
 
     fn entry(&mut self, request: Key, received: Timestamp) -> &mut Told {

@@ -110,9 +110,11 @@ impl Throttle {
             self.duplicates += 1;
             return;
         }
+        // It ran since before what we remember, and was judged then.
+        let judged = hit.late && hit.earlier_stages && self.requests.is_forgotten(hit.keys.request, hit.received);
         let mut news = BTreeSet::new();
         let passing: Vec<_> = hit.findings.iter().filter(|finding| self.passes(finding, &hit, &mut news)).collect();
-        if !passing.is_empty() {
+        if !passing.is_empty() && !judged {
             self.tell(passing, &hit, fullness, &mut news);
         }
         for id in news {
@@ -120,25 +122,29 @@ impl Throttle {
                 out.push(open.say());
             }
         }
-        if self.open.len() > OPEN_MAX {
+        if self.open.len() > OPEN_MAX && self.next_due().is_some() {
             self.close_next(out);
         }
     }
 
     /// Closes what has been quiet for long enough at this moment of event time.
     pub fn tick(&mut self, now: Timestamp, out: &mut Vec<Alert>) {
-        while let Some(Reverse((due, id))) = self.due.peek() {
-            if *due > now {
-                return;
-            }
+        while self.next_due().is_some_and(|due| due <= now) {
+            self.close_next(out);
+        }
+    }
+
+    /// When the next one closes. Those that were busy since they were put in line are put in line anew.
+    fn next_due(&mut self) -> Option<Timestamp> {
+        loop {
+            let Reverse((due, id)) = self.due.peek()?;
             match self.open.get(id).map(Open::due) {
-                // It was busy in the meantime.
                 Some(later) if later > *due => {
                     let id = id.clone();
                     self.due.pop();
                     self.due.push(Reverse((later, id)));
                 }
-                _ => self.close_next(out),
+                _ => return Some(*due),
             }
         }
     }
@@ -157,6 +163,10 @@ impl Throttle {
             if self.by_pair.get(pair) == Some(&id) {
                 self.by_pair.remove(pair);
             }
+            // Its window is over: what comes next is another alert, whatever was said before a crash.
+            if let Some(said) = self.said.get_mut(pair) {
+                said.retain(|said| said.id != id);
+            }
         }
         out.push(open.close());
     }
@@ -166,6 +176,11 @@ impl Throttle {
         let pair = Pair::of(finding);
         if let Some(id) = self.by_pair.get(&pair).cloned() {
             self.repeat(&id, finding, hit, news);
+            self.requests.counts(hit.keys.request, hit.received, judgement(finding));
+            return false;
+        }
+        // An earlier stage said just this, in an alert that is closed by now.
+        if self.requests.was_counted(hit.keys.request, judgement(finding)) {
             return false;
         }
         let Some(threshold) = finding.rule.threshold else { return true };
@@ -187,22 +202,19 @@ impl Throttle {
         let known = self.requests.alert_of(hit.keys.request).map(str::to_owned);
         if let Some(id) = known
             && let Some(open) = self.open.get_mut(&id)
-            && !(hit.success && open.folds)
+            && !(open.folds && deserves_its_own(passing[0], hit, open))
         {
             let mut new = false;
             for finding in passing {
                 new |= open.join(finding, hit);
                 if !open.folds {
+                    self.requests.counts(hit.keys.request, hit.received, judgement(finding));
                     self.by_pair.insert(Pair::of(finding), id.clone());
                 }
             }
             if new {
                 news.insert(id);
             }
-            return;
-        }
-        // It ran since before what we remember, and was judged then.
-        if hit.late && hit.earlier_stages && self.requests.is_forgotten(hit.keys.request, hit.received) {
             return;
         }
         match self.folded_subject(passing[0], hit, fullness) {
@@ -240,6 +252,9 @@ impl Throttle {
         let open = Open::found(&id, findings, hit, folds);
         self.requests.counts(hit.keys.request, hit.received, Key::of(&[id.as_bytes()]));
         self.requests.told_by(hit.keys.request, hit.received, &id);
+        for finding in findings {
+            self.requests.counts(hit.keys.request, hit.received, judgement(finding));
+        }
         for pair in &open.pairs {
             self.by_pair.insert(pair.clone(), id.clone());
         }
@@ -252,12 +267,23 @@ impl Throttle {
     fn said_id(&self, finding: &Finding, time: Timestamp) -> Option<String> {
         let said = self.said.get(&Pair::of(finding))?;
         let inside = |said: &&Said| {
-            said.first.plus_seconds(-QUIET_SECONDS) <= time
-                && time <= said.last.plus_seconds(QUIET_SECONDS)
+            said.first.plus_seconds(-QUIET_SECONDS) < time
+                && time < said.last.plus_seconds(QUIET_SECONDS)
+                && time < said.first.plus_seconds(DAY_SECONDS)
                 && !self.open.contains_key(&said.id)
         };
         said.iter().find(inside).map(|said| said.id.clone())
     }
+}
+
+/// What one request is told for: a rule, a subject, and how grave it was found to be.
+fn judgement(finding: &Finding) -> Key {
+    Key::of(&[finding.rule.id.as_bytes(), finding.subject.as_bytes(), finding.severity.word().as_bytes()])
+}
+
+/// Whether a later stage of a request that was folded away shows more than a count can say.
+fn deserves_its_own(gravest: &Finding, hit: &Hit, fold: &Open) -> bool {
+    hit.success || (gravest.severity > Severity::Medium && fold.alert.subject == HELD_BACK)
 }
 
 fn new_id(finding: &Finding, request: Key) -> String {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{DAY_SECONDS, Hit, Pair, QUIET_SECONDS};
-use crate::alert::{Alert, AlertRule, Reason, Status};
+use crate::alert::{Alert, AlertRule, Reason, Request, Status};
 use crate::detect::Finding;
 use crate::event::Timestamp;
 use crate::request::Key;
@@ -70,8 +70,7 @@ impl Open {
         self.alert.last_seen = self.alert.last_seen.max(hit.time);
         self.note_event(hit);
         let graver = finding.severity > self.alert.severity;
-        let new_reason = self.note_reason(finding);
-        let outcome = |request: &Option<crate::alert::Request>| request.as_ref().map(|request| request.outcome.clone());
+        let new_reason = self.note_reason(finding, hit);
         let later_outcome = self.shown == hit.keys.request && outcome(&self.alert.request) != outcome(&hit.request);
         if graver || later_outcome {
             self.shown = hit.keys.request;
@@ -79,8 +78,8 @@ impl Open {
             self.alert.actor.clone_from(&hit.actor);
             self.alert.request.clone_from(&hit.request);
         }
-        if graver || (later_outcome && finding.rule.id == self.alert.rule.id) {
-            self.alert.severity = self.alert.severity.max(finding.severity);
+        if graver {
+            self.alert.severity = finding.severity;
             self.alert.summary.clone_from(&finding.text);
         }
         graver || new_reason || later_outcome
@@ -97,24 +96,32 @@ impl Open {
         self.alert.events.push(event.clone());
     }
 
-    /// Adds the finding to the reasons, or lets its graver form stand for what is there. Says whether it is a new one.
-    fn note_reason(&mut self, finding: &Finding) -> bool {
-        let same = |reason: &&mut Reason| reason.rule == finding.rule.id && reason.subject == finding.subject;
-        let full = self.alert.reasons.len() >= REASONS_MAX;
-        match self.alert.reasons.iter_mut().find(same) {
-            Some(known) => {
-                if finding.severity > known.severity {
-                    *known = reason(finding);
+    /// Adds the finding to the reasons, or lets its graver or later form stand for what is there. Says whether it is a
+    /// new one.
+    fn note_reason(&mut self, finding: &Finding, hit: &Hit) -> bool {
+        let pair = Pair::of(finding);
+        let same = |reason: &&mut Reason| reason.rule == pair.rule && reason.subject == pair.subject;
+        if let Some(known) = self.alert.reasons.iter_mut().find(same) {
+            let later = self.shown == hit.keys.request && finding.severity == known.severity;
+            if later || finding.severity > known.severity {
+                let known = std::mem::replace(known, reason(finding));
+                if known.text == self.alert.summary {
+                    self.alert.summary.clone_from(&finding.text);
                 }
-                false
             }
-            None if full || self.folds => false,
-            None => {
-                self.alert.reasons.push(reason(finding));
-                self.pairs.push(Pair::of(finding));
-                true
-            }
+            return false;
         }
+        if self.folds {
+            return false;
+        }
+        if !self.pairs.contains(&pair) {
+            self.pairs.push(pair);
+        }
+        let room = self.alert.reasons.len() < REASONS_MAX;
+        if room {
+            self.alert.reasons.push(reason(finding));
+        }
+        room
     }
 
     /// Event time at which it closes if nothing more comes.
@@ -139,6 +146,10 @@ impl Open {
         self.alert.status = Status::Closed;
         self.say()
     }
+}
+
+fn outcome(request: &Option<Request>) -> Option<&str> {
+    request.as_ref().map(|request| request.outcome.as_str())
 }
 
 fn reason(finding: &Finding) -> Reason {
