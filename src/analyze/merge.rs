@@ -83,6 +83,23 @@ impl<T> Merge<T> {
         reached.min().map_or(Timestamp::MAX, |oldest| oldest.plus_seconds(-LATENESS_SECONDS))
     }
 
+    /// Whether something waits only because some source has neither sent more nor said that it is at its end.
+    pub fn is_blocked(&self) -> bool {
+        self.lanes.values().any(|lane| !lane.waiting.is_empty())
+            && self.lanes.values().any(|lane| lane.waiting.is_empty() && !lane.at_end)
+    }
+
+    /// Waits no more for the sources that are silent, until they send again. Their names.
+    pub fn stop_waiting(&mut self) -> Vec<SourceId> {
+        let silent = self.lanes.iter_mut().filter(|(_, lane)| lane.waiting.is_empty() && !lane.at_end);
+        silent
+            .map(|(source, lane)| {
+                lane.at_end = true;
+                source.clone()
+            })
+            .collect()
+    }
+
     /// Whether a source has more that we have not analyzed.
     pub fn is_behind(&self, source: &SourceId) -> bool {
         self.lanes.get(source).is_some_and(|lane| !lane.at_end || !lane.waiting.is_empty())
@@ -119,4 +136,57 @@ fn first_time(batch: &Batch) -> Option<Timestamp> {
         }
     });
     first
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::{ClusterId, Place, Position};
+
+    fn batch(source: &str, second: u32, at_end: bool) -> Input {
+        let source = SourceId::new(source);
+        let line = format!(
+            "{{\"auditID\":\"x\",\"stage\":\"Panic\",\"verb\":\"get\",\"stageTimestamp\":\"2026-01-01T00:00:{second:02}.000000Z\"}}\n"
+        );
+        Input::Batch(Batch {
+            start: Place { name: source.shared(), offset: 0 },
+            source,
+            cluster: ClusterId::new("c"),
+            bytes: line.into(),
+            framing: Framing::Lines,
+            upto: Position::new(""),
+            at_end,
+        })
+    }
+
+    fn take(merge: &mut Merge<u32>) -> Option<u32> {
+        merge.take().map(|(_, rider)| rider)
+    }
+
+    #[test]
+    fn the_oldest_goes_first_and_a_source_that_may_have_more_is_waited_for() {
+        let mut merge = Merge::default();
+        merge.announce(SourceId::new("a"), None);
+        merge.announce(SourceId::new("b"), None);
+        merge.offer(batch("a", 20, false), 20);
+        assert_eq!(take(&mut merge), None, "b may have something older");
+        assert!(merge.is_blocked());
+        merge.offer(batch("b", 10, true), 10);
+        assert_eq!(take(&mut merge), Some(10));
+        assert_eq!(take(&mut merge), Some(20), "b is at its end");
+        assert_eq!(take(&mut merge), None);
+        assert_eq!(merge.horizon(), Timestamp::MIN.plus_seconds(-LATENESS_SECONDS), "a has not told how far it is");
+    }
+
+    #[test]
+    fn a_silent_source_does_not_hold_up_the_others_for_ever() {
+        let mut merge = Merge::default();
+        merge.announce(SourceId::new("silent"), None);
+        merge.offer(batch("a", 20, true), 20);
+        assert_eq!(take(&mut merge), None);
+        assert_eq!(merge.stop_waiting(), [SourceId::new("silent")]);
+        assert_eq!(take(&mut merge), Some(20));
+        assert_eq!(merge.horizon(), Timestamp::MAX);
+        assert!(!merge.is_blocked() && merge.is_at_end());
+    }
 }

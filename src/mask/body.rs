@@ -1,12 +1,14 @@
 //! Writes an event's JSON anew, value by value, and masks on the way.
 
+use std::collections::HashMap;
+
 use crate::event::{Raw, Text};
 
 use super::words::{mask_free_text, names_credential};
 use super::{Masked, masked_value};
 
-/// Deepest nesting shown. What lies deeper is replaced by its length.
-const DEPTH_MAX: usize = 24;
+/// Deepest nesting shown. What lies deeper is replaced by its length; receivers allow 20 levels, the alert around it included.
+const DEPTH_MAX: usize = 14;
 
 /// Most JSON written for one event before the rest is left out; several times what is kept in the end, so that
 /// deciding costs no more than that.
@@ -14,6 +16,9 @@ const WRITTEN_BYTES_MAX: usize = 4 * super::EVIDENCE_BYTES_MAX;
 
 /// The annotation in which kubectl keeps a copy of the whole object, a Secret's values included.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// Annotations of an event in which the API server keeps what a webhook changed, as text.
+const WEBHOOK_PATCH: &str = "patch.webhook.admission.k8s.io/";
 
 pub(super) struct Masker {
     out: String,
@@ -36,17 +41,23 @@ impl Masker {
     /// Writes an object; `each` writes the value of each member.
     pub(super) fn object(&mut self, object: Raw<'_>, mut each: impl FnMut(&mut Self, &str, Raw<'_>)) {
         self.out.push('{');
+        let members: Vec<_> = object.members().map(|(key, value)| (key.decode(), value)).collect();
+        let last: HashMap<_, _> = members.iter().enumerate().map(|(at, (key, _))| (key.clone(), at)).collect();
         let mut first = true;
-        for (key, value) in object.members() {
+        for (at, (key, value)) in members.into_iter().enumerate() {
             if self.out.len() > WRITTEN_BYTES_MAX {
                 self.cut = true;
                 break;
+            }
+            // Many receivers refuse duplicate keys. The last one is what the API server went by.
+            if last.get(&key) != Some(&at) {
+                self.cut = true;
+                continue;
             }
             if !first {
                 self.out.push(',');
             }
             first = false;
-            let key = key.decode();
             self.string(&key);
             self.out.push(':');
             each(self, &key, value);
@@ -80,6 +91,8 @@ impl Masker {
             return self.value(value, key, depth);
         }
         let kinds = || value.members().filter(|(name, _)| *name == "kind").filter_map(|(_, kind)| kind.text());
+        // The items of a list do not say what they are.
+        self.holds_secrets |= kinds().any(|kind| kind == "SecretList" || kind == "ConfigMapList");
         let secret = self.holds_secrets || kinds().any(|kind| kind == "Secret" || kind == "ConfigMap");
         let credential = value.get("name").and_then(Raw::text).is_some_and(|name| names_credential(&name.decode()));
         self.object(value, |masker, key, value| match () {
@@ -127,7 +140,7 @@ impl Masker {
     }
 
     fn text(&mut self, text: Text<'_>, key: &str) {
-        if key == LAST_APPLIED || names_credential(key) {
+        if key == LAST_APPLIED || key.starts_with(WEBHOOK_PATCH) || names_credential(key) {
             return self.string(&masked_value(text.raw().len()));
         }
         let text = mask_free_text(&text.decode());

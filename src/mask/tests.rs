@@ -44,6 +44,8 @@ fn secret_values_are_masked_wherever_they_stand() {
         r#"{"kind":"List","items":[{"kind":"Secret","d\u0061ta":{"a":"c4n4ry-hunter2"}}]}"#,
         r#"{"kind":"Pod","kind":"Secret","Data":{"a":{"b":["c4n4ry-hunter2"]}}}"#,
         r#"{"metadata":{"annotations":{"kubectl.kubernetes.io/last-applied-configuration":"{\"data\":\"c4n4ry-hunter2\"}"}}}"#,
+        r#"{"kind":"SecretList","items":[{"data":{"a":"c4n4ry-hunter2"}}]}"#,
+        r#"{"patch.webhook.admission.k8s.io/round_0_index_0":"{\"patch\":[{\"value\":\"c4n4ry-hunter2\"}]}"}"#,
         r#"{"kind":"TokenRequest","status":{"token":"c4n4ry-hunter2"}}"#,
         r#"{"kind":"TokenReview","spec":{"token":"c4n4ry-hunter2"}}"#,
         r#"{"spec":{"containers":[{"env":[{"name":"DB_PASSWORD","value":"c4n4ry-hunter2"}]}]}}"#,

@@ -27,6 +27,9 @@ const SAVE_EVERY: Duration = Duration::from_secs(30);
 /// How often time passes without a record.
 const TICK_EVERY: Duration = Duration::from_secs(1);
 
+/// How many ticks a silent source that has not said that it is at its end is waited for while others have something.
+const SILENT_TICKS_MAX: u32 = 10;
+
 /// How the thinking ended.
 #[derive(Debug)]
 pub(super) enum Ended {
@@ -65,6 +68,8 @@ pub(super) struct Thinker {
     save_soon: bool,
     /// Something changed since the last snapshot.
     changed: bool,
+    /// Ticks in a row at which something waited for a silent source.
+    blocked: u32,
 }
 
 impl Thinker {
@@ -92,6 +97,7 @@ impl Thinker {
             saved_at: Instant::now(),
             save_soon: false,
             changed: false,
+            blocked: 0,
         }
     }
 
@@ -202,6 +208,12 @@ impl Thinker {
     /// Time passes: what was quiet is closed, what waits too long is saved, and it is said how we are.
     fn tick(&mut self) -> Result<(), HungUp> {
         let now = own::now();
+        self.blocked = if self.merge.is_blocked() { self.blocked + 1 } else { 0 };
+        if self.blocked > SILENT_TICKS_MAX {
+            for source in self.merge.stop_waiting() {
+                tracing::warn!(%source, "a source is silent: the others are not held up for it any longer");
+            }
+        }
         let horizon = self.merge.horizon();
         let mut out = Output::default();
         self.analyzer.settle(horizon, self.outbox.fullness(), &mut out);
