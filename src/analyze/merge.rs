@@ -1,6 +1,7 @@
 //! Of a cluster's sources, the batch with the oldest record goes first.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::panic::catch_unwind;
 
 use super::LATENESS_SECONDS;
 use crate::batch::{Batch, Framing, Input, NoticeKind, SourceId};
@@ -113,7 +114,10 @@ impl<T> Merge<T> {
 impl<T> Lane<T> {
     fn find_head(&mut self) {
         self.head = match self.waiting.front() {
-            Some((Input::Batch(batch), _)) => first_time(batch).unwrap_or(self.progress),
+            // A record that panics is met again when it is analyzed; here it only has no time.
+            Some((Input::Batch(batch), _)) => {
+                catch_unwind(|| first_time(batch)).unwrap_or_default().unwrap_or(self.progress)
+            }
             _ => self.progress,
         };
     }

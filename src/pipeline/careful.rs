@@ -1,6 +1,8 @@
 //! Record by record, after the analysis has died.
 //!
-//! Each record's hash is written ahead, so that the next life knows which one it died on, and passes that one.
+//! Each record's hash is written ahead, so that the next life knows which one it died on. A panic convicts the record
+//! at once. A death does not: whoever kills the process does so at some record too, and an innocent one would go
+//! unread. Only a record that was in hand at two deaths in a row is passed.
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
@@ -9,6 +11,17 @@ use crate::analyze::{Analyzer, Output};
 use crate::batch::{Batch, Framing, Input, Notice, NoticeKind, Place};
 use crate::decode::document_length;
 use crate::snapshot::{InHand, Skips};
+
+/// How records are looked at in a life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Care {
+    /// Nothing happened.
+    Usual,
+    /// The process died, or something panicked: one by one, to see at which.
+    Suspect,
+    /// The record in hand has just panicked.
+    Convict,
+}
 
 /// Writes ahead and passes.
 pub(super) struct Careful {
@@ -36,6 +49,8 @@ impl Careful {
             }
             start += length;
         }
+        // Whatever we die of from here on, it was none of these.
+        self.in_hand.clear()?;
         Ok(())
     }
 }

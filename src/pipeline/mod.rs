@@ -5,18 +5,20 @@
 
 mod build;
 mod careful;
+mod life;
 mod own;
 mod read;
 mod tell;
 mod think;
 mod write;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use tokio::runtime::Handle;
-use tokio::task::JoinSet;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::analyze::Analyzer;
@@ -27,9 +29,10 @@ use crate::outbox::Outbox;
 use crate::quarantine::Quarantine;
 use crate::server::{Condition, Readiness};
 use crate::snapshot::SnapshotStore;
-use crate::source;
+use crate::source::{self, Saved};
 use crate::state::StateDir;
-use careful::Careful;
+use careful::{Care, Careful};
+use life::Life;
 use think::{Ended, Thinker};
 use write::Writer;
 
@@ -65,11 +68,19 @@ pub async fn run(
         tracing::warn!("{complaint}");
     }
     let sources = read::sources(&config, &metrics)?;
-    let world = World { config, build, sources, state, outbox, metrics, ready, stop };
-    world.tell_damage(recovered.damage.iter().map(ToString::to_string).chain(recovered.complaints))?;
+    let world = World { config, build, sources, state, outbox, metrics, ready, stop: stop.child_token() };
+    world.tell_damage(recovered.complaints)?;
     let stop_sinks = CancellationToken::new();
-    let mut telling = tell::start(sinks, &world.outbox, &world.state, &world.metrics, &stop_sinks)?;
-    let lived = world.live().await;
+    let (broken, mut breaks) = mpsc::unbounded_channel();
+    let mut telling = tell::start(sinks, &world.outbox, &world.state, &world.metrics, &stop_sinks, &broken)?;
+    let mut living = pin!(world.live());
+    let lived = tokio::select! {
+        lived = &mut living => lived,
+        Some(error) = breaks.recv() => {
+            world.stop.cancel();
+            living.await.and(Err(error))
+        }
+    };
     stop_sinks.cancel();
     while telling.join_next().await.is_some() {}
     lived
@@ -91,62 +102,62 @@ impl World {
     async fn live(&self) -> anyhow::Result<()> {
         let store = Arc::new(SnapshotStore::open(&self.state, &ClusterId::new(self.config.cluster.as_str()))?);
         let quarantine = Quarantine::open(&self.state, self.metrics.clone())?;
-        let mut with_care = store.begin_life()? >= LIVES_BEFORE_CARE;
+        let mut care = if store.begin_life()? >= LIVES_BEFORE_CARE { Care::Suspect } else { Care::Usual };
         loop {
-            match self.one_life(&store, &quarantine, with_care).await? {
+            match self.one_life(&store, &quarantine, care).await? {
                 Ended::Stopped => return Ok(()),
-                Ended::Panicked => with_care = true,
+                Ended::Panicked { in_hand: true } => care = Care::Convict,
+                // Not once more: it would go on like that without end.
+                Ended::Panicked { in_hand: false } if care != Care::Usual => {
+                    bail!("analyze: it panics, and no record can be blamed for it");
+                }
+                Ended::Panicked { in_hand: false } => care = Care::Suspect,
             }
         }
     }
 
     /// Goes back to the last snapshot and on from there, until it is stopped or a record panics the analyzer.
-    async fn one_life(
+    async fn one_life(&self, store: &Arc<SnapshotStore>, quarantine: &Quarantine, care: Care) -> anyhow::Result<Ended> {
+        let (analyzer, newest_end) = self.remember(store)?;
+        let careful = self.careful(store, care)?;
+        self.ready.met(Condition::Rules);
+        self.ready.met(Condition::Outbox);
+        let stop = self.stop.child_token();
+        let (outlet, intake) = source::channel();
+        let (to_writer, messages) = sync_channel(MESSAGES_MAX);
+        let writer = self.writer(store, quarantine, intake.saved, newest_end, &stop);
+        let (metrics, ready, outbox) = (self.metrics.clone(), self.ready.clone(), self.outbox.clone());
+        let thinker = Thinker::new(analyzer, careful, outbox, to_writer, metrics, ready, stop.clone());
+        let runtime = Handle::current();
+        let life = Life {
+            writing: tokio::task::spawn_blocking(move || writer.run(&messages)),
+            thinking: tokio::task::spawn_blocking(move || thinker.run(intake.parcels, &runtime)),
+            reading: read::start(&self.sources, &outlet, &stop),
+            stop,
+        };
+        drop(outlet);
+        life.end().await
+    }
+
+    fn writer(
         &self,
         store: &Arc<SnapshotStore>,
         quarantine: &Quarantine,
-        with_care: bool,
-    ) -> anyhow::Result<Ended> {
-        let (analyzer, newest_end) = self.remember(store)?;
-        let careful = self.careful(store, with_care)?;
-        self.ready.met(Condition::Rules);
-        self.ready.met(Condition::Outbox);
-        let (outlet, intake) = source::channel();
-        let (to_writer, messages) = sync_channel(MESSAGES_MAX);
-        let writer = Writer {
+        saved: watch::Sender<Saved>,
+        newest_end: u64,
+        stop: &CancellationToken,
+    ) -> Writer {
+        Writer {
             cluster: self.config.cluster.clone(),
             outbox: self.outbox.clone(),
             quarantine: quarantine.clone(),
             store: Arc::clone(store),
-            saved: intake.saved,
+            saved,
             metrics: self.metrics.clone(),
             ready: self.ready.clone(),
-            stop: self.stop.clone(),
+            stop: stop.clone(),
             newest_end,
-        };
-        let (metrics, ready) = (self.metrics.clone(), self.ready.clone());
-        let (outbox, stop, runtime) = (self.outbox.clone(), self.stop.child_token(), Handle::current());
-        let stop_reading = stop.child_token();
-        let thinker = Thinker::new(analyzer, careful, outbox, to_writer, metrics, ready, stop.clone());
-        let writing = tokio::task::spawn_blocking(move || writer.run(&messages));
-        let mut thinking = tokio::task::spawn_blocking(move || thinker.run(intake.parcels, &runtime));
-        let mut reading = read::start(&self.sources, &outlet, &stop_reading);
-        drop(outlet);
-        let ended = tokio::select! {
-            ended = &mut thinking => ended.context("join the thinker")?,
-            failed = first_failure(&mut reading, &self.stop), if !reading.is_empty() => match failed {
-                Some(failed) => {
-                    stop.cancel();
-                    return Err(failed);
-                }
-                None => thinking.await.context("join the thinker")?,
-            },
-        };
-        // The thinker hung up, or the writer hung up on it: the writer knows why.
-        stop_reading.cancel();
-        while reading.join_next().await.is_some() {}
-        writing.await.context("join the writer")??;
-        ended
+        }
     }
 
     /// An analyzer with the memory of the last snapshot, and the end of the outbox when that was saved.
@@ -167,14 +178,20 @@ impl World {
     }
 
     /// Record by record, when the analysis has died on this snapshot, or died on a record before.
-    fn careful(&self, store: &SnapshotStore, with_care: bool) -> anyhow::Result<Option<Careful>> {
+    fn careful(&self, store: &SnapshotStore, care: Care) -> anyhow::Result<Option<Careful>> {
         let mut careful = Careful { in_hand: store.in_hand()?, skips: store.skips()? };
-        if let Some(hash) = careful.in_hand.last().filter(|_| with_care) {
-            tracing::error!(sha256 = crate::mask::hex(&hash), "a record stopped the analysis: it is passed over");
-            careful.skips.add(&hash, store.load()?.generation)?;
-            careful.in_hand.clear().context("remove the note of the record in hand")?;
+        if let Some(hash) = careful.in_hand.last().filter(|_| care != Care::Usual) {
+            let sha256 = crate::mask::hex(&hash);
+            if care == Care::Convict || careful.in_hand.suspect() == Some(hash) {
+                tracing::error!(sha256, "a record stopped the analysis: it is passed over");
+                careful.skips.add(&hash, store.load()?.generation)?;
+                careful.in_hand.clear().context("remove the note of the record in hand")?;
+            } else {
+                tracing::warn!(sha256, "the process died with this record in hand: once more, and it is passed over");
+                careful.in_hand.suspect_last().context("note the record in hand")?;
+            }
         }
-        Ok((with_care || !careful.skips.is_empty()).then_some(careful))
+        Ok((care != Care::Usual || !careful.skips.is_empty()).then_some(careful))
     }
 
     /// Says through the sinks that our own state was damaged.
@@ -185,15 +202,5 @@ impl World {
             Ok(_) | Err(crate::outbox::AppendError::Full) => Ok(()),
             Err(fatal) => Err(fatal).context("write the outbox"),
         }
-    }
-}
-
-/// The first source that ended without being asked to; nothing once all were asked.
-async fn first_failure(reading: &mut JoinSet<anyhow::Result<()>>, stop: &CancellationToken) -> Option<anyhow::Error> {
-    match reading.join_next().await {
-        _ if stop.is_cancelled() => None,
-        Some(Ok(Err(error))) => Some(error),
-        Some(Err(error)) => Some(anyhow::Error::new(error).context("join a source")),
-        Some(Ok(Ok(()))) | None => Some(anyhow::anyhow!("watch a source: it ended although nobody asked it to")),
     }
 }

@@ -1,5 +1,7 @@
 //! One task a sink, from the outbox to the receiver.
 
+use anyhow::bail;
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -7,7 +9,7 @@ use crate::alert::{Alert, Severity};
 use crate::config::Sinks;
 use crate::deliver::{self, Backlog, DeadLetters, deliver};
 use crate::metrics::Metrics;
-use crate::outbox::{Outbox, Reader};
+use crate::outbox::{AppendError, Outbox, Reader};
 use crate::sink::elasticsearch::Elasticsearch;
 use crate::sink::loki::Loki;
 use crate::sink::stdout::Stdout;
@@ -62,7 +64,8 @@ pub(super) fn sinks(config: &Sinks) -> anyhow::Result<Vec<Configured>> {
     Ok(sinks)
 }
 
-/// Delivers to every sink until stopped. The tasks end with the set.
+/// Delivers to every sink until stopped. The tasks end with the set. Says through `broken` when a cursor on the disk is
+/// no longer known: the process must stop.
 ///
 /// # Errors
 /// A sink that the outbox was opened without.
@@ -72,10 +75,11 @@ pub(super) fn start(
     state: &StateDir,
     metrics: &Metrics,
     stop: &CancellationToken,
+    broken: &UnboundedSender<anyhow::Error>,
 ) -> anyhow::Result<JoinSet<()>> {
     let mut tasks = JoinSet::new();
     for Configured { name, min_severity, sink, .. } in sinks {
-        let backlog = SinkBacklog { reader: outbox.cursor(&name)?, upto: 0 };
+        let backlog = SinkBacklog { reader: outbox.cursor(&name)?, upto: 0, broken: broken.clone() };
         let lane =
             Lane { name, backlog, state: state.clone(), min_severity, metrics: metrics.clone(), stop: stop.clone() };
         match sink {
@@ -110,6 +114,7 @@ impl Lane {
 struct SinkBacklog {
     reader: Reader,
     upto: u64,
+    broken: UnboundedSender<anyhow::Error>,
 }
 
 impl Backlog for SinkBacklog {
@@ -127,6 +132,12 @@ impl Backlog for SinkBacklog {
 
     fn done(&mut self) -> anyhow::Result<()> {
         // An fsync: the other lanes go on meanwhile.
-        Ok(tokio::task::block_in_place(|| self.reader.done(self.upto))?)
+        let done = tokio::task::block_in_place(|| self.reader.done(self.upto));
+        if let Err(fatal @ AppendError::Fatal { .. }) = done {
+            // Nobody listens any more when we are stopping anyway.
+            let _ = self.broken.send(anyhow::Error::new(fatal));
+            bail!("the disk does not keep what it is given");
+        }
+        Ok(done?)
     }
 }

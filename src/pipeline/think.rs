@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
@@ -34,8 +35,11 @@ const SILENT_TICKS_MAX: u32 = 10;
 pub(super) enum Ended {
     /// It was asked to stop, or the writer did.
     Stopped,
-    /// A record panicked the analyzer.
-    Panicked,
+    /// The analyzer panicked.
+    Panicked {
+        /// A note says at which record.
+        in_hand: bool,
+    },
 }
 
 /// What rides with an input.
@@ -130,10 +134,9 @@ impl Thinker {
                 }
             }
         }
-        // What has not been analyzed is read again by the next start.
-        if self.changed {
-            let _ = self.save(Vec::new());
-        }
+        // What has not been analyzed is read again by the next start. Saved even when nothing has changed: a start that
+        // no snapshot followed counts as a death.
+        let _ = self.save(Vec::new());
         Ok(Ended::Stopped)
     }
 
@@ -171,7 +174,7 @@ impl Thinker {
             let mut out = Output::default();
             match catch_unwind(AssertUnwindSafe(|| self.analyze(&input, &mut out))) {
                 Ok(analyzed) => analyzed?,
-                Err(_) => return Ok(Some(Ended::Panicked)),
+                Err(_) => return Ok(Some(Ended::Panicked { in_hand: self.has_note()? })),
             }
             self.waiting.remove(&rider.number);
             self.changed = true;
@@ -185,6 +188,11 @@ impl Thinker {
             }
         }
         Ok(None)
+    }
+
+    /// Whether it is known at which record we are.
+    fn has_note(&self) -> anyhow::Result<bool> {
+        self.careful.as_ref().map_or(Ok(false), |careful| careful.in_hand.is_noted()).context("read the note in hand")
     }
 
     fn analyze(&mut self, input: &Input, out: &mut Output) -> anyhow::Result<()> {

@@ -7,30 +7,53 @@ use std::path::Path;
 
 use crate::state::disk;
 
-/// A record's SHA-256, written over the one before. It is not synced: it has to outlive the process, not the machine.
+/// A record's SHA-256, written over the one before, and behind it that of the record which was in hand at the death
+/// before. Neither is synced: they have to outlive the process, not the machine.
 #[derive(Debug)]
 pub struct InHand {
     file: File,
     last: Option<[u8; 32]>,
+    suspect: Option<[u8; 32]>,
 }
 
 /// Stands for no record.
 const NONE: [u8; 32] = [0; 32];
 
+/// Where the suspect stands in the file.
+const SUSPECT_AT: u64 = 32;
+
 impl InHand {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let file = disk::open(path)?;
-        let mut hash = NONE;
-        let last = match file.read_exact_at(&mut hash, 0) {
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => None,
-            other => other.map(|()| (hash != NONE).then_some(hash))?,
-        };
-        Ok(Self { file, last })
+        let (last, suspect) = (read(&file, 0)?, read(&file, SUSPECT_AT)?);
+        Ok(Self { file, last, suspect })
     }
 
     /// The record that the former life had in hand when it ended, if it had one.
     pub fn last(&self) -> Option<[u8; 32]> {
         self.last
+    }
+
+    /// The record that was in hand at the death before.
+    pub fn suspect(&self) -> Option<[u8; 32]> {
+        self.suspect
+    }
+
+    /// Remembers the record that the former life had in hand for the next death.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn suspect_last(&self) -> io::Result<()> {
+        disk::write_at(&self.file, &self.last.unwrap_or(NONE), SUSPECT_AT)?;
+        self.clear()
+    }
+
+    /// Whether a record is in hand now.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn is_noted(&self) -> io::Result<bool> {
+        Ok(read(&self.file, 0)?.is_some())
     }
 
     /// Says that this record comes next.
@@ -47,5 +70,13 @@ impl InHand {
     /// When it cannot be written.
     pub fn clear(&self) -> io::Result<()> {
         disk::write_at(&self.file, &NONE, 0)
+    }
+}
+
+fn read(file: &File, at: u64) -> io::Result<Option<[u8; 32]>> {
+    let mut hash = NONE;
+    match file.read_exact_at(&mut hash, at) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+        other => other.map(|()| (hash != NONE).then_some(hash)),
     }
 }

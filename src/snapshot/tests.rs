@@ -126,8 +126,14 @@ fn the_record_in_hand_is_known_to_the_next_life() {
     in_hand.note(&[7; 32]).unwrap();
     in_hand.note(&[8; 32]).unwrap();
     assert_eq!(lab.open().in_hand().unwrap().last(), Some([8; 32]));
+    assert!(in_hand.is_noted().unwrap());
     in_hand.clear().unwrap();
+    assert!(!in_hand.is_noted().unwrap());
     assert_eq!(lab.open().in_hand().unwrap().last(), None);
+    in_hand.note(&[9; 32]).unwrap();
+    lab.open().in_hand().unwrap().suspect_last().unwrap();
+    let next = lab.open().in_hand().unwrap();
+    assert_eq!((next.last(), next.suspect()), (None, Some([9; 32])));
 }
 
 #[test]

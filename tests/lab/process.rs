@@ -1,0 +1,87 @@
+//! The binary at work.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use super::{Folder, wait_for};
+
+/// `gatecrier run`, killed when dropped.
+pub struct Process {
+    child: Child,
+    stderr: PathBuf,
+    /// Where in stderr this process began.
+    began: usize,
+}
+
+impl Process {
+    pub fn start(folder: &Folder) -> Self {
+        Self::start_by(Command::new(env!("CARGO_BIN_EXE_gatecrier")), folder)
+    }
+
+    /// Likewise, by a command that takes the binary's arguments.
+    pub fn start_by(mut command: Command, folder: &Folder) -> Self {
+        let stderr = folder.path().join("stderr");
+        let began = fs::read(&stderr).map_or(0, |text| text.len());
+        let append = |name| OpenOptions::new().create(true).append(true).open(folder.path().join(name)).unwrap();
+        let (out, err): (File, File) = (append("stdout"), append("stderr"));
+        command.arg("run").arg("-c").arg(folder.config()).env_remove("RUST_LOG");
+        let child = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn().unwrap();
+        Self { child, stderr, began }
+    }
+
+    /// As the kernel does it when memory is short.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to stop; says how it ended and how long that took.
+    pub fn terminate(mut self) -> (ExitStatus, Duration) {
+        let asked = Instant::now();
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        (self.end(), asked.elapsed())
+    }
+
+    /// Waits until it ends by itself.
+    pub fn end(&mut self) -> ExitStatus {
+        let mut ended = None;
+        wait_for("the process to end", || {
+            ended = self.child.try_wait().unwrap();
+            ended.is_some()
+        });
+        ended.unwrap()
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// What it said on stderr so far.
+    pub fn said(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.stderr).unwrap()[self.began..]).into_owned()
+    }
+
+    /// The value of a metric, given as it is written up to its value.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        let said = self.said();
+        let line = said.lines().find(|line| line.contains("serving health and metrics"))?;
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let mut stream = TcpStream::connect(line["address"].as_str().unwrap()).unwrap();
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+        let mut page = String::new();
+        stream.read_to_string(&mut page).unwrap();
+        page.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,12 @@
+//! The whole road, from a log file to delivered alerts, through everything that can happen on the way.
+
+// A test ends at its first failure, wherever that is.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+#[path = "../lab/mod.rs"]
+mod lab;
+
+mod outages;
+mod poison;
+mod restarts;
+mod secrets;
