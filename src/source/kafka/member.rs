@@ -136,6 +136,7 @@ impl Member {
     }
 
     async fn send(&mut self, number: i32, input: Input, offset: Option<i64>) -> Result<(), Ended> {
+        self.standing.read(number, input.weight());
         let sent = self.stop.run_until_cancelled(self.out.send(input)).await.ok_or(Ended)??;
         if let Some(partition) = self.partitions.get_mut(&number) {
             partition.sent(sent, offset);
@@ -280,9 +281,7 @@ fn take(
         Ok(message) => {
             // A partition that we gave up may still have records on the way; its new reader has them too.
             if let Some(partition) = partitions.get_mut(&message.partition()) {
-                let payload = message.payload().unwrap_or_default();
-                partition.push(message.offset(), payload);
-                standing.read(message.partition(), payload.len());
+                partition.push(message.offset(), message.payload().unwrap_or_default());
             }
         }
         Err(KafkaError::PartitionEOF(number)) => {

@@ -28,7 +28,7 @@ impl Standing {
         BySource { source: source(&self.topic, number).to_string() }
     }
 
-    /// Bytes of a partition were read.
+    /// Bytes of a partition were read; those of a notice are none.
     pub(super) fn read(&self, number: i32, bytes: usize) {
         self.metrics.read_bytes.get_or_create(&self.by(number)).inc_by(bytes as u64);
     }

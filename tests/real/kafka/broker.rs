@@ -2,7 +2,7 @@
 
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -91,10 +91,17 @@ impl Topic {
         let name = self.name.clone();
         tokio::task::spawn_blocking(move || {
             let consumer: BaseConsumer = client().set("group.id", &name).create().unwrap();
-            let mut list = TopicPartitionList::new();
-            list.add_partition_range(&name, 0, PARTITIONS - 1);
+            let until = Instant::now() + DEADLINE;
+            // A broker that has just come back reads the offsets in before it answers.
+            let list = loop {
+                let mut list = TopicPartitionList::new();
+                list.add_partition_range(&name, 0, PARTITIONS - 1);
+                match consumer.committed_offsets(list, DEADLINE) {
+                    Ok(list) => break list,
+                    Err(error) => assert!(Instant::now() < until, "{error}"),
+                }
+            };
             let offset = |offset| if let Offset::Offset(offset) = offset { Some(offset) } else { None };
-            let list = consumer.committed_offsets(list, DEADLINE).unwrap();
             list.elements().iter().map(|element| offset(element.offset())).collect()
         })
         .await

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use gatecrier::batch::{Batch, ClusterId, Framing, Input, NoticeKind, Position};
 use gatecrier::metrics::Metrics;
 use gatecrier::source::kafka::{Config, KafkaSource};
 use gatecrier::source::{Intake, Parcel, Saved, Source, channel};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -71,18 +70,30 @@ fn partition(source: &str) -> i32 {
     source.rsplit('/').next().unwrap().parse().unwrap()
 }
 
+/// When the stand-in says that everything so far is saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Saving {
+    /// Only when the test says so.
+    Never,
+    /// When the source asks for it.
+    WhenAsked,
+    /// With every input.
+    Always,
+}
+
 /// A running source.
 pub struct Reader {
     pub metrics: Metrics,
     pub seen: watch::Receiver<Seen>,
+    /// While it is held, the stand-in takes nothing.
+    pub taking: Arc<Mutex<()>>,
     saved: Arc<watch::Sender<Saved>>,
-    saving: Arc<AtomicBool>,
     stop: CancellationToken,
     running: JoinHandle<anyhow::Result<()>>,
 }
 
 /// Starts a source whose last snapshot has these positions.
-pub fn start(topic: &Topic, positions: &[(i32, &str)], saving: bool) -> Reader {
+pub fn start(topic: &Topic, positions: &[(i32, &str)], saving: Saving) -> Reader {
     let config = Config {
         brokers: vec![address()],
         topics: vec![topic.name.clone()],
@@ -95,38 +106,41 @@ pub fn start(topic: &Topic, positions: &[(i32, &str)], saving: bool) -> Reader {
     let metrics = Metrics::new();
     let source = KafkaSource::new(config, ClusterId::new("test"), metrics.clone()).unwrap();
     let (out, intake) = channel();
-    let (stop, saving) = (CancellationToken::new(), Arc::new(AtomicBool::new(saving)));
+    let (stop, taking) = (CancellationToken::new(), Arc::new(Mutex::new(())));
     let positions = positions.iter().map(|&(number, text)| (number, Position::new(text))).collect();
-    let seen = Seen { positions, ..Seen::default() };
-    let (seen, saved) = keep(seen, intake, Arc::clone(&saving));
+    let (keeper, seen) = watch::channel(Seen { positions, ..Seen::default() });
+    let Intake { parcels, saved } = intake;
+    let saved = Arc::new(saved);
+    tokio::spawn(keep(parcels, keeper, Arc::clone(&saved), saving, Arc::clone(&taking)));
     let running = tokio::spawn(source.run(out, stop.clone()));
-    Reader { metrics, seen, saved, saving, stop, running }
+    Reader { metrics, seen, taking, saved, stop, running }
 }
 
-fn keep(seen: Seen, intake: Intake, saving: Arc<AtomicBool>) -> (watch::Receiver<Seen>, Arc<watch::Sender<Saved>>) {
-    let Intake { mut parcels, saved } = intake;
-    let (keeper, seen) = watch::channel(seen);
-    let saved = Arc::new(saved);
-    let saver = Arc::clone(&saved);
-    tokio::spawn(async move {
-        while let Some(parcel) = parcels.recv().await {
-            match parcel {
-                Parcel::Begin { source, answer, .. } => {
-                    let number = partition(source.as_str());
-                    // The source may have been stopped meanwhile.
-                    let _ = answer.send(keeper.borrow().positions.get(&number).cloned());
-                    keeper.send_modify(|seen| seen.begun.push(number));
-                }
-                Parcel::Input { number, input, .. } => keeper.send_modify(|seen| seen.take(number, input)),
-                Parcel::Checkpoint => {}
+async fn keep(
+    mut parcels: mpsc::UnboundedReceiver<Parcel>,
+    keeper: watch::Sender<Seen>,
+    saved: Arc<watch::Sender<Saved>>,
+    saving: Saving,
+    taking: Arc<Mutex<()>>,
+) {
+    while let Some(parcel) = parcels.recv().await {
+        let _taking = taking.lock().await;
+        let mut save = saving == Saving::Always;
+        match parcel {
+            Parcel::Begin { source, answer, .. } => {
+                let number = partition(source.as_str());
+                // The source may have been stopped meanwhile.
+                let _ = answer.send(keeper.borrow().positions.get(&number).cloned());
+                keeper.send_modify(|seen| seen.begun.push(number));
             }
-            if saving.load(Ordering::SeqCst) {
-                let number = keeper.borrow().number;
-                saver.send_replace(Saved { latest: number, both: number });
-            }
+            Parcel::Input { number, input, .. } => keeper.send_modify(|seen| seen.take(number, input)),
+            Parcel::Checkpoint => save |= saving == Saving::WhenAsked,
         }
-    });
-    (seen, saved)
+        if save {
+            let number = keeper.borrow().number;
+            saved.send_replace(Saved { latest: number, both: number });
+        }
+    }
 }
 
 impl Reader {
@@ -142,12 +156,6 @@ impl Reader {
     /// Says that everything up to this number is saved.
     pub fn save(&self, number: u64) {
         self.saved.send_replace(Saved { latest: number, both: number });
-    }
-
-    /// From now on everything is saved as it comes.
-    pub fn save_all(&self) {
-        self.saving.store(true, Ordering::SeqCst);
-        self.save(self.seen.borrow().number);
     }
 
     /// Stops it in order.

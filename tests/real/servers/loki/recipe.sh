@@ -4,8 +4,8 @@
 loki_needs="go curl"
 
 loki_install() {
-    # The build runs beside the module files, which the Go command may not touch.
-    (cd "$recipe" && go build -mod=readonly -trimpath -ldflags "-s -w" -o "$1/loki" github.com/grafana/loki/v3/cmd/loki)
+    # Run beside the module files, which the Go command may not touch. An older Go fetches the one that go.mod asks for.
+    (cd "$recipe" && GOTOOLCHAIN=auto go build -mod=readonly -trimpath -ldflags "-s -w" -o "$1/loki" github.com/grafana/loki/v3/cmd/loki)
 }
 
 loki_prepare() {
