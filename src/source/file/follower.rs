@@ -163,7 +163,7 @@ impl Follower {
 
     fn read(&mut self) -> io::Result<Step> {
         // Asked before reading: whoever writes a newer file had closed this one by then, so its end is the end.
-        let newer = self.waiting.iter().any(|log| log.before.is_some() || log.has_data());
+        let newer = self.waiting.iter().any(|log| (log.before.is_some() && !log.told) || log.has_data());
         let Some(reader) = &mut self.reader else { return Ok(Step::More) };
         let piece = match reader.next() {
             Ok(piece) => piece,
@@ -256,8 +256,7 @@ impl Follower {
             match Reader::open(next.clone(), self.orders.line_bytes_max) {
                 Ok(reader) => {
                     self.waiting.pop_front();
-                    let before = reader.log.before.clone();
-                    self.begin(reader, before);
+                    self.begin(reader);
                     return Ok(());
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -293,7 +292,9 @@ impl Follower {
     }
 
     /// Starts on a file.
-    pub(super) fn begin(&mut self, mut reader: Reader, before: Option<Before>) {
+    pub(super) fn begin(&mut self, mut reader: Reader) {
+        let before = reader.log.before.clone().filter(|_| reader.offset() == 0 && !reader.log.told);
+        reader.log.told = true;
         let start = reader.mark();
         let place = match &self.mark {
             Some(mark) => Place { name: mark.path.as_str().into(), offset: mark.offset },

@@ -39,6 +39,8 @@ pub struct Log {
     pub place: Option<usize>,
     /// What is to be said before its first line.
     pub before: Option<Before>,
+    /// Whether it was said in this run.
+    pub told: bool,
     /// A removed file can be read as long as it is held.
     pub file: Option<Arc<File>>,
 }
@@ -58,6 +60,7 @@ impl Log {
             twin: None,
             place: None,
             before: None,
+            told: false,
             file: None,
         }
     }
@@ -107,15 +110,13 @@ impl Log {
         if self.inode.surely(found.inode) {
             return true;
         }
+        let held = self.file.is_some() && found.file.is_some();
         match self.head.is_unknown() || found.head.is_unknown() {
-            true => self.inode == found.inode || (found.gz && self.is_empty() && found.is_empty()),
+            // Without a whole line in it there is little to lose: the same length is proof enough.
+            true => self.inode == found.inode || (found.gz && held && self.length == found.length),
             // The length tells a file from a later one that starts as a copy of it.
             false => self.head == found.head && self.length == found.length,
         }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.file.is_some() && self.length == 0
     }
 
     /// Whether `member` is this very file, by what the file system says alone.

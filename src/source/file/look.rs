@@ -59,7 +59,7 @@ impl Follower {
         self.done = plan.done.into_iter().map(|log| Done::earlier(log, number)).collect();
         self.waiting = plan.waiting.into();
         if let Some(reader) = plan.reader {
-            self.begin(reader, None);
+            self.begin(reader);
         }
         self.limit_held();
         self.orders.shelf.clear();
@@ -140,7 +140,10 @@ impl Follower {
             Err(_) => Log::closed(member.clone()),
         };
         // A new live file may start as a copy of an older one, but goes its own way.
-        if let Some(log) = self.known().find(|log| !member.live && log.is(&found)) {
+        // Of files that look the same, each is met once.
+        let mut same: Vec<&mut Log> = self.known().filter(|log| !member.live && log.is(&found)).collect();
+        same.sort_by_key(|log| log.place.is_some());
+        if let Some(log) = same.into_iter().next() {
             log.meet(&member, place);
             return Ok(None);
         }
@@ -182,7 +185,7 @@ impl Follower {
     fn turn_before(&mut self, log: &Log) -> Option<usize> {
         let reading = self.reader.take_if(|reader| self.fresh && reader.log.place > log.place);
         if let Some(reader) = reading {
-            self.waiting.push_front(Log { before: None, ..reader.log });
+            self.waiting.push_front(reader.log);
         }
         self.waiting.iter().position(|waiting| waiting.place > log.place)
     }
@@ -252,8 +255,8 @@ fn add_held(candidates: &mut Vec<Candidate>, held: Vec<Log>) -> Option<Log> {
     let mut newest = None;
     for mut log in held {
         let Ok(first) = log.measure() else { continue };
-        log.live = false;
-        let same = candidates.iter().position(|known| known.log.inode == log.inode || known.log.is(&log));
+        (log.live, log.told) = (false, false);
+        let same = candidates.iter().position(|known| known.log.inode == log.inode || log.is(&known.log));
         newest = same.is_none().then(|| log.clone());
         let index = same.or(last.map(|last| last + 1)).unwrap_or_else(|| place_by_time(candidates, &log));
         last = last.max(Some(index));

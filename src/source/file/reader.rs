@@ -130,16 +130,18 @@ impl Reader {
             // The head grows with the file. An unreadable one is as good as an unknown one.
             self.log.measure().ok();
         }
-        if self.log.live {
-            self.log.time_ms = self.log.time_ms.max(self.modified_ms);
-        }
+        let time_ms = match self.log.live {
+            // Less a millisecond, so that its own rotation is later in any case.
+            true => self.log.time_ms.max(self.modified_ms) - 1,
+            false => self.log.time_ms,
+        };
         Mark {
             path: self.log.name(),
             inode: self.log.inode,
             head: self.log.head.clone(),
             offset: self.offset,
             tail: self.window.tail(),
-            time_ms: self.log.time_ms,
+            time_ms,
         }
     }
 
