@@ -244,8 +244,10 @@ impl Follower {
             self.outgoing.push_back(step);
         }
         if let Some(reader) = self.reader.take() {
-            // The torn line, if any, gets the next number.
-            self.done.push(Done::held(reader, self.sent + self.outgoing.len() as u64));
+            // The torn line, if any, gets the next number. Before the first input of this run, an older snapshot may
+            // still be asked for.
+            let number = (self.sent + self.outgoing.len() as u64).max(1);
+            self.done.push(Done::held(reader, number));
         }
         self.outgoing.push_back(Step::Rotated);
     }

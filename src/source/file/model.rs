@@ -4,8 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
-use std::io::{Seek, SeekFrom, Write};
-use std::os::unix::fs::FileExt;
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -233,7 +232,9 @@ impl World {
     }
 
     fn steps(&mut self, count: usize) {
-        (0..count).for_each(|_| drop(self.step()));
+        for _ in 0..count {
+            self.step();
+        }
     }
 
     /// Returns how long the follower wishes to wait.
