@@ -258,13 +258,20 @@ fn add_held(candidates: &mut Vec<Candidate>, held: Vec<Log>) -> Option<Log> {
         (log.live, log.told) = (false, false);
         let same = candidates.iter().position(|known| known.log.inode == log.inode || log.is(&known.log));
         newest = same.is_none().then(|| log.clone());
-        let index = same.or(last.map(|last| last + 1)).unwrap_or_else(|| place_by_time(candidates, &log));
-        last = last.max(Some(index));
-        if same.is_none() {
+        let Some(index) = same else {
+            let index = last.map_or_else(|| place_by_time(candidates, &log), |last| last + 1);
             candidates.insert(index, Candidate { log, first });
-        } else if let Some(Before::Gap(_)) = &log.before {
+            last = Some(index);
+            continue;
+        };
+        let known = &mut candidates[index].log;
+        if known.inode == log.inode || !log.head.is_unknown() {
+            // Files without a whole line all look the same, which says nothing about their place.
+            last = last.max(Some(index));
+        }
+        if let Some(Before::Gap(_)) = &log.before {
             // Told or not, the gap is met again when reading begins before it.
-            candidates[index].log.before = log.before;
+            known.before = log.before;
         }
     }
     newest
