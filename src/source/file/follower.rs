@@ -169,13 +169,24 @@ impl Follower {
             Ok(piece) => piece,
             Err(error) => return self.stuck(error, newer),
         };
-        if reader.is_vanishing() {
-            let place = Place { name: reader.log.name().into(), offset: reader.offset() };
-            self.outgoing.push_back(self.notice(place, NoticeKind::Vanished));
-        }
+        let vanishing =
+            reader.is_vanishing().then(|| Place { name: reader.log.name().into(), offset: reader.offset() });
         if self.fresh && matches!(piece, Piece::Lines { .. } | Piece::Long(_)) && !self.is_first_in_turn()? {
             return Ok(Step::More);
         }
+        // Said before the lines that show it.
+        let notice = vanishing.map(|place| self.notice(place, NoticeKind::Vanished));
+        let step = self.take(piece, newer)?;
+        Ok(match notice {
+            Some(notice) => {
+                self.outgoing.push_front(step);
+                notice
+            }
+            None => step,
+        })
+    }
+
+    fn take(&mut self, piece: Piece, newer: bool) -> io::Result<Step> {
         Ok(match piece {
             Piece::Lines { bytes, offset } => self.lines(bytes, offset),
             Piece::Long(line) => self.long_line(line),
