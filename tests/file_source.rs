@@ -1,5 +1,7 @@
 //! The file source against files as an API server, logrotate and accidents leave them.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -357,7 +359,7 @@ async fn a_hole_of_nuls_is_told_by_one() {
     reading.expect(&["x".repeat(300_000).as_str()]).await;
     writer.set_len(0).unwrap();
     writer.write_all(b"2\n").unwrap();
-    reading.expect(&["<truncated>", "\02"]).await;
+    reading.expect(&["<truncated>", "\x002"]).await;
     writer.write_all(b"3\n").unwrap();
     reading.expect(&["3"]).await;
     let position = reading.stop().await;
@@ -372,7 +374,7 @@ async fn nuls_between_lines_are_told_by_one() {
     bytes.resize(3_000_000, 0);
     bytes.extend(b"2\n3\n");
     fs::write(log.path(), bytes).unwrap();
-    read(&log, None, &["1", "\02", "3"]).await;
+    read(&log, None, &["1", "\x002", "3"]).await;
 }
 
 #[tokio::test]

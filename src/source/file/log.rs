@@ -110,10 +110,8 @@ impl Log {
         if self.inode.surely(found.inode) {
             return true;
         }
-        let held = self.file.is_some() && found.file.is_some();
         match self.head.is_unknown() || found.head.is_unknown() {
-            // Without a whole line in it there is little to lose: the same length is proof enough.
-            true => self.inode == found.inode || (found.gz && held && self.length == found.length),
+            true => self.inode == found.inode,
             // The length tells a file from a later one that starts as a copy of it.
             false => self.head == found.head && self.length == found.length,
         }

@@ -140,10 +140,7 @@ impl Follower {
             Err(_) => Log::closed(member.clone()),
         };
         // A new live file may start as a copy of an older one, but goes its own way.
-        // Of files that look the same, each is met once.
-        let mut same: Vec<&mut Log> = self.known().filter(|log| !member.live && log.is(&found)).collect();
-        same.sort_by_key(|log| log.place.is_some());
-        if let Some(log) = same.into_iter().next() {
+        if let Some(log) = self.known().find(|log| !member.live && log.is(&found)) {
             log.meet(&member, place);
             return Ok(None);
         }
@@ -264,14 +261,10 @@ fn add_held(candidates: &mut Vec<Candidate>, held: Vec<Log>) -> Option<Log> {
             last = Some(index);
             continue;
         };
-        let known = &mut candidates[index].log;
-        if known.inode == log.inode || !log.head.is_unknown() {
-            // Files without a whole line all look the same, which says nothing about their place.
-            last = last.max(Some(index));
-        }
+        last = last.max(Some(index));
         if let Some(Before::Gap(_)) = &log.before {
             // Told or not, the gap is met again when reading begins before it.
-            known.before = log.before;
+            candidates[index].log.before = log.before;
         }
     }
     newest
