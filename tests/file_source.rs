@@ -142,7 +142,7 @@ impl Log {
     fn rotate(&mut self) -> PathBuf {
         self.rotations += 1;
         // Names are in the future, so that they are later than any time of writing.
-        let to = self.folder.path().join(format!("audit-2100-01-02T15-04-{:02}.000.log", self.rotations));
+        let to = self.folder.path().join(format!("audit-2100-01-02T15-04-05.{:03}.log", self.rotations));
         fs::rename(self.path(), &to).unwrap();
         File::create(self.path()).unwrap();
         to
@@ -228,15 +228,16 @@ async fn a_burst_of_rotations_is_read_in_order() {
     log.write("0\n");
     let mut reading = Reading::start(&log.source(), None);
     reading.expect(&["0"]).await;
-    for line in 1..=20 {
+    // More than may be held open at a time.
+    for line in 1..=100 {
         log.write(&format!("{line}\n"));
         let backup = log.rotate();
         if line % 3 == 0 {
             gzip(&backup);
         }
     }
-    log.write("21\n");
-    let expected: Vec<String> = (1..=21).map(|line| line.to_string()).collect();
+    log.write("101\n");
+    let expected: Vec<String> = (1..=101).map(|line| line.to_string()).collect();
     reading.expect(&expected.iter().map(String::as_str).collect::<Vec<_>>()).await;
 }
 
@@ -335,6 +336,12 @@ async fn a_file_cut_short_is_read_from_its_start() {
     reading.expect(&["1", "2"]).await;
     fs::write(log.path(), "3\n").unwrap();
     reading.expect(&["<truncated>", "3"]).await;
+    // Neither the length nor the end of the file shows it.
+    let (one, other) = (format!("4{}\n", "x".repeat(100)), format!("5{}\n", "x".repeat(100)));
+    log.write(&one);
+    reading.expect(&[one.trim_end()]).await;
+    fs::write(log.path(), format!("3\n{other}")).unwrap();
+    reading.expect(&["<truncated>", "3", other.trim_end()]).await;
 }
 
 #[tokio::test]
@@ -496,7 +503,7 @@ async fn a_file_removed_before_it_was_read_to_its_end_is_a_gap() {
     reading.expect(&["<gap>", "3", "4"]).await;
     let NoticeKind::Gap { detail } = &reading.notices[0] else { panic!() };
     assert!(
-        detail.contains("audit.log up to offset 2") && detail.contains("audit-2100-01-02T15-04-02.000.log"),
+        detail.contains("audit.log up to offset 2") && detail.contains("audit-2100-01-02T15-04-05.002.log"),
         "{detail}"
     );
     // It is told once: the position after it is past it.
