@@ -8,16 +8,13 @@ use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use crate::batch::{ClusterId, Input, NoticeKind, Place, SourceId};
 
-use crate::batch::{Batch, ClusterId, Framing, Input, Notice, NoticeKind, Place, SourceId};
-
-use super::done::{Done, Late};
+use super::done::Done;
 use super::family::Family;
 use super::gauges::Gauges;
 use super::identity::is_torn;
 use super::log::Log;
-use super::long::LongLine;
 use super::plan::Before;
 use super::position::Mark;
 use super::reader::{Piece, Reader};
@@ -82,9 +79,9 @@ pub struct Follower {
     /// The files before it.
     pub(super) done: Vec<Done>,
     /// What is to be done before anything else.
-    outgoing: VecDeque<Step>,
+    pub(super) outgoing: VecDeque<Step>,
     /// Whether whoever waits for us knows that there is nothing to wait for.
-    told_end: bool,
+    pub(super) told_end: bool,
     /// Since when we fail, and how often.
     trouble: Option<(Instant, u32)>,
     /// A partial last line: how far the file was read, and since when that is so.
@@ -163,19 +160,30 @@ impl Follower {
 
     fn read(&mut self) -> io::Result<Step> {
         // Asked before reading: whoever writes a newer file had closed this one by then, so its end is the end.
-        let newer = self.waiting.iter().any(|log| log.before.is_some() || log.has_data());
+        let newer = self.waiting.iter().any(|log| (log.before.is_some() && !log.told) || log.has_data());
         let Some(reader) = &mut self.reader else { return Ok(Step::More) };
         let piece = match reader.next() {
             Ok(piece) => piece,
             Err(error) => return self.stuck(error, newer),
         };
-        if reader.is_vanishing() {
-            let place = Place { name: reader.log.name().into(), offset: reader.offset() };
-            self.outgoing.push_back(self.notice(place, NoticeKind::Vanished));
-        }
+        let vanishing =
+            reader.is_vanishing().then(|| Place { name: reader.log.name().into(), offset: reader.offset() });
         if self.fresh && matches!(piece, Piece::Lines { .. } | Piece::Long(_)) && !self.is_first_in_turn()? {
             return Ok(Step::More);
         }
+        // Said before the lines that show it.
+        let notice = vanishing.map(|place| self.notice(place, NoticeKind::Vanished));
+        let step = self.take(piece, newer)?;
+        Ok(match notice {
+            Some(notice) => {
+                self.outgoing.push_front(step);
+                notice
+            }
+            None => step,
+        })
+    }
+
+    fn take(&mut self, piece: Piece, newer: bool) -> io::Result<Step> {
         Ok(match piece {
             Piece::Lines { bytes, offset } => self.lines(bytes, offset),
             Piece::Long(line) => self.long_line(line),
@@ -244,20 +252,25 @@ impl Follower {
             self.outgoing.push_back(step);
         }
         if let Some(reader) = self.reader.take() {
-            // The torn line, if any, gets the next number.
-            self.done.push(Done::held(reader, self.sent + self.outgoing.len() as u64));
+            // The torn line, if any, gets the next number. Before the first input of this run, an older snapshot may
+            // still be asked for.
+            let number = (self.sent + self.outgoing.len() as u64).max(1);
+            self.done.push(Done::held(reader, number));
         }
         self.outgoing.push_back(Step::Rotated);
     }
 
     /// Opens the first waiting file that can be.
     pub(super) fn open_next(&mut self) -> io::Result<()> {
+        if self.waiting.front().is_some_and(|next| next.live) {
+            // It may have been copied and cut short since we looked; then the copy comes first.
+            self.relist()?;
+        }
         while let Some(next) = self.waiting.front_mut() {
             match Reader::open(next.clone(), self.orders.line_bytes_max) {
                 Ok(reader) => {
                     self.waiting.pop_front();
-                    let before = reader.log.before.clone();
-                    self.begin(reader, before);
+                    self.begin(reader);
                     return Ok(());
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -293,7 +306,9 @@ impl Follower {
     }
 
     /// Starts on a file.
-    pub(super) fn begin(&mut self, mut reader: Reader, before: Option<Before>) {
+    pub(super) fn begin(&mut self, mut reader: Reader) {
+        let before = reader.log.before.clone().filter(|_| reader.offset() == 0 && !reader.log.told);
+        reader.log.told = true;
         let start = reader.mark();
         let place = match &self.mark {
             Some(mark) => Place { name: mark.path.as_str().into(), offset: mark.offset },
@@ -314,86 +329,6 @@ impl Follower {
         tracing::warn!(source = %self.orders.source, notice = ?kind, "log file does not go on where reading ended");
         self.mark = Some(start);
         self.outgoing.push_back(self.notice(place, kind));
-    }
-
-    fn lines(&mut self, bytes: Bytes, offset: u64) -> Step {
-        let Some(reader) = &mut self.reader else { return Step::More };
-        let mark = reader.mark();
-        let at_end = self.waiting.is_empty() && reader.is_at_end();
-        let start = Place { name: mark.path.as_str().into(), offset };
-        let upto = mark.position();
-        self.mark = Some(mark);
-        self.told_end = at_end;
-        self.orders.gauges.read(bytes.len(), self.behind());
-        Step::Send(Input::Batch(self.batch(bytes, start, upto, at_end)))
-    }
-
-    fn batch(&self, bytes: Bytes, start: Place, upto: crate::batch::Position, at_end: bool) -> Batch {
-        let Orders { source, cluster, .. } = &self.orders;
-        Batch { source: source.clone(), cluster: cluster.clone(), bytes, framing: Framing::Lines, start, upto, at_end }
-    }
-
-    fn long_line(&mut self, line: LongLine) -> Step {
-        let LongLine { offset, length, prefix, sha256 } = line;
-        self.orders.gauges.read(length as usize, self.behind());
-        self.reached(offset, NoticeKind::Oversized { length, prefix, sha256 })
-    }
-
-    /// A notice about what stands at `offset` in the file being read; it moves us past it.
-    fn reached(&mut self, offset: u64, kind: NoticeKind) -> Step {
-        let Some(reader) = &mut self.reader else { return Step::More };
-        let mark = reader.mark();
-        let place = Place { name: mark.path.as_str().into(), offset };
-        self.mark = Some(mark);
-        self.told_end = false;
-        self.notice(place, kind)
-    }
-
-    fn notice(&self, at: Place, kind: NoticeKind) -> Step {
-        let Orders { source, cluster, .. } = &self.orders;
-        let upto = self.mark.as_ref().map(Mark::position);
-        Step::Send(Input::Notice(Notice { source: source.clone(), cluster: cluster.clone(), at, upto, kind }))
-    }
-
-    /// Nothing more can be read now.
-    fn idle(&mut self) -> Step {
-        self.orders.gauges.read(0, self.behind());
-        self.orders.gauges.held(self.held());
-        if self.missing && self.reader.is_some() {
-            self.orders.gauges.failed(&io::ErrorKind::NotFound.into());
-        }
-        if let Some(step) = self.late_lines() {
-            return step;
-        }
-        if self.told_end {
-            return Step::Idle(self.orders.poll);
-        }
-        self.told_end = true;
-        let at = match &self.mark {
-            Some(mark) => Place { name: mark.path.as_str().into(), offset: mark.offset },
-            None => Place { name: self.orders.source.shared(), offset: 0 },
-        };
-        self.notice(at, NoticeKind::AtEnd)
-    }
-
-    /// Lines that came into a file after it was left. The API server does not do that, but others leave a renamed
-    /// file late, and a removed one may be written on.
-    fn late_lines(&mut self) -> Option<Step> {
-        let Late { name, piece, vanishing } = self.done.iter_mut().find_map(Done::late)?;
-        if let Some(offset) = vanishing {
-            self.outgoing.push_back(self.notice(Place { name: name.clone(), offset }, NoticeKind::Vanished));
-        }
-        let upto = self.mark.as_ref()?.position();
-        self.told_end = false;
-        match piece {
-            Piece::Lines { bytes, offset } => {
-                Some(Step::Send(Input::Batch(self.batch(bytes, Place { name, offset }, upto, false))))
-            }
-            Piece::Long(LongLine { offset, length, prefix, sha256 }) => {
-                Some(self.notice(Place { name, offset }, NoticeKind::Oversized { length, prefix, sha256 }))
-            }
-            _ => Some(Step::More),
-        }
     }
 
     /// The file being read cannot be read on.
@@ -444,7 +379,7 @@ impl Follower {
         self.sent + 1
     }
 
-    fn behind(&self) -> u64 {
+    pub(super) fn behind(&self) -> u64 {
         let waiting: u64 = self.waiting.iter().map(Log::size).sum();
         self.reader.as_ref().map_or(0, Reader::behind) + waiting
     }

@@ -39,6 +39,8 @@ pub struct Log {
     pub place: Option<usize>,
     /// What is to be said before its first line.
     pub before: Option<Before>,
+    /// Whether it was said in this run.
+    pub told: bool,
     /// A removed file can be read as long as it is held.
     pub file: Option<Arc<File>>,
 }
@@ -58,6 +60,7 @@ impl Log {
             twin: None,
             place: None,
             before: None,
+            told: false,
             file: None,
         }
     }
@@ -108,14 +111,10 @@ impl Log {
             return true;
         }
         match self.head.is_unknown() || found.head.is_unknown() {
-            true => self.inode == found.inode || (found.gz && self.is_empty() && found.is_empty()),
+            true => self.inode == found.inode,
             // The length tells a file from a later one that starts as a copy of it.
             false => self.head == found.head && self.length == found.length,
         }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.file.is_some() && self.length == 0
     }
 
     /// Whether `member` is this very file, by what the file system says alone.

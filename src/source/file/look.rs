@@ -59,7 +59,7 @@ impl Follower {
         self.done = plan.done.into_iter().map(|log| Done::earlier(log, number)).collect();
         self.waiting = plan.waiting.into();
         if let Some(reader) = plan.reader {
-            self.begin(reader, None);
+            self.begin(reader);
         }
         self.limit_held();
         self.orders.shelf.clear();
@@ -182,7 +182,7 @@ impl Follower {
     fn turn_before(&mut self, log: &Log) -> Option<usize> {
         let reading = self.reader.take_if(|reader| self.fresh && reader.log.place > log.place);
         if let Some(reader) = reading {
-            self.waiting.push_front(Log { before: None, ..reader.log });
+            self.waiting.push_front(reader.log);
         }
         self.waiting.iter().position(|waiting| waiting.place > log.place)
     }
@@ -252,14 +252,17 @@ fn add_held(candidates: &mut Vec<Candidate>, held: Vec<Log>) -> Option<Log> {
     let mut newest = None;
     for mut log in held {
         let Ok(first) = log.measure() else { continue };
-        log.live = false;
-        let same = candidates.iter().position(|known| known.log.inode == log.inode || known.log.is(&log));
+        (log.live, log.told) = (false, false);
+        let same = candidates.iter().position(|known| known.log.inode == log.inode || log.is(&known.log));
         newest = same.is_none().then(|| log.clone());
-        let index = same.or(last.map(|last| last + 1)).unwrap_or_else(|| place_by_time(candidates, &log));
-        last = last.max(Some(index));
-        if same.is_none() {
+        let Some(index) = same else {
+            let index = last.map_or_else(|| place_by_time(candidates, &log), |last| last + 1);
             candidates.insert(index, Candidate { log, first });
-        } else if let Some(Before::Gap(_)) = &log.before {
+            last = Some(index);
+            continue;
+        };
+        last = last.max(Some(index));
+        if let Some(Before::Gap(_)) = &log.before {
             // Told or not, the gap is met again when reading begins before it.
             candidates[index].log.before = log.before;
         }

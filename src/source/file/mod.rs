@@ -3,7 +3,8 @@
 //! * `family`: which files there are, in order. `identity`: what makes a file itself. `log`: one file.
 //! * `reader`: from a file to whole lines; `long`: a line that is too long.
 //! * `position`: how far we are, as saved. `plan`: from a position to the files to read.
-//! * `follower`: reads on and on; `look`: what is new in the folder; `done`, `shelf`: files held until they are safe.
+//! * `follower`: reads on and on; `say`: what it hands over; `look`: what is new in the folder; `done`, `shelf`: files
+//!   held until they are safe.
 //! * `watch`: wakes us early. Polling is the truth.
 
 mod done;
@@ -17,6 +18,7 @@ mod look;
 mod plan;
 mod position;
 mod reader;
+mod say;
 mod shelf;
 mod watch;
 

@@ -77,14 +77,16 @@ pub fn go_on(candidates: Vec<Candidate>, mark: &Mark, line_bytes_max: usize) -> 
     let found = find(&candidates, mark, line_bytes_max)?;
     let has_live = candidates.last().is_some_and(|candidate| candidate.log.live);
     let mut logs: Vec<Log> = candidates.into_iter().map(|candidate| candidate.log).collect();
-    let Some((index, reader)) = found else {
+    let Some((index, mut reader)) = found else {
         return Ok(has_live.then(|| after_loss(logs, mark)));
     };
     let newer = logs.split_off(index + 1);
     logs.truncate(index);
     let mut waiting = queue(Some(&reader.log), newer);
     if let Some(live) = waiting.last_mut().filter(|last| last.live && last.inode == mark.inode) {
-        live.before = Some(cut_short(mark));
+        // What we go on in is a copy of what the live file was: what was missing before the one is missing before it.
+        reader.log.before = live.before.replace(cut_short(mark));
+        reader.log.told = true;
     }
     Ok(Some(Plan { done: logs, reader: Some(reader), waiting }))
 }

@@ -20,6 +20,10 @@ use super::position::Mark;
 /// small enough to stay in the processor's cache. A longer line is put together from several.
 const CHUNK_BYTES: u64 = 1024 * 1024;
 
+/// First bytes compared to see whether a file was overwritten. Many events end alike; they differ in their audit ids,
+/// which come early.
+const FIRST_BYTES: u64 = 256;
+
 /// What came of one look into the file.
 #[derive(Debug)]
 pub enum Piece {
@@ -55,6 +59,8 @@ pub struct Reader {
     offset: u64,
     /// The bytes before `offset`.
     window: Window,
+    /// The first bytes of a plain file, as far as they were read.
+    first: Vec<u8>,
     /// The line that is being passed over.
     long: Option<Long>,
     line_bytes_max: usize,
@@ -86,6 +92,7 @@ impl Reader {
             searched: 0,
             offset: 0,
             window: Window::default(),
+            first: Vec::new(),
             long: None,
             line_bytes_max,
             size: 0,
@@ -130,16 +137,18 @@ impl Reader {
             // The head grows with the file. An unreadable one is as good as an unknown one.
             self.log.measure().ok();
         }
-        if self.log.live {
-            self.log.time_ms = self.log.time_ms.max(self.modified_ms);
-        }
+        let time_ms = match self.log.live {
+            // Less a millisecond, so that its own rotation is later in any case.
+            true => self.log.time_ms.max(self.modified_ms) - 1,
+            false => self.log.time_ms,
+        };
         Mark {
             path: self.log.name(),
             inode: self.log.inode,
             head: self.log.head.clone(),
             offset: self.offset,
             tail: self.window.tail(),
-            time_ms: self.log.time_ms,
+            time_ms,
         }
     }
 
@@ -214,6 +223,9 @@ impl Reader {
         if self.size < at {
             return Ok(Piece::Misfit(format!("it is {} bytes long, shorter than the {at} already read", self.size)));
         }
+        if !self.fits(at)? {
+            return Ok(Piece::Misfit(format!("the bytes before offset {at} are not those already read")));
+        }
         if self.size == at {
             self.buf.shrink_to_fit();
             if meta.nlink() == 0 && self.vanishing == Vanishing::No {
@@ -221,11 +233,9 @@ impl Reader {
             }
             return Ok(Piece::End);
         }
-        if !self.fits(at)? {
-            return Ok(Piece::Misfit(format!("the bytes before offset {at} are not those already read")));
-        }
         self.buf.reserve(CHUNK_BYTES.min(self.size - at) as usize);
         let read = rustix::io::pread(&*self.file, spare_capacity(&mut self.buf), at)?;
+        self.remember_first()?;
         Ok(if read == 0 { Piece::End } else { Piece::More })
     }
 
@@ -260,13 +270,27 @@ impl Reader {
     fn fits(&self, at: u64) -> io::Result<bool> {
         let mut known = self.window.clone();
         known.pass(&self.buf);
-        let mut found = [0; TAIL_BYTES];
-        let found = &mut found[..known.bytes().len()];
-        match self.file.read_exact_at(found, at - found.len() as u64) {
-            Ok(()) => Ok(found == known.bytes()),
+        let from = at - known.bytes().len() as u64;
+        Ok(self.has_at(from, known.bytes())? && self.has_at(0, &self.first)?)
+    }
+
+    fn has_at(&self, offset: u64, known: &[u8]) -> io::Result<bool> {
+        let mut found = [0; FIRST_BYTES as usize];
+        let found = &mut found[..known.len()];
+        match self.file.read_exact_at(found, offset) {
+            Ok(()) => Ok(found == known),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    fn remember_first(&mut self) -> io::Result<()> {
+        let wanted = self.reached().min(FIRST_BYTES);
+        if (self.first.len() as u64) < wanted {
+            self.first.clear();
+            At::new(&self.file, 0).take(wanted).read_to_end(&mut self.first)?;
+        }
+        Ok(())
     }
 
     /// Leaps over a hole that copytruncate has left, all but its last byte.
