@@ -8,7 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::event::{Event, Timestamp};
+use crate::event::{Event, Raw, Text, Timestamp};
 
 /// 128 bits of a SHA-256.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -59,14 +59,16 @@ pub struct Keys {
 impl Keys {
     /// The keys of an event: audit id, time of receipt, verb, URI, user and source addresses; then stage and its time.
     pub fn of(event: &Event<'_>) -> Self {
-        let user = event.user().get("username").and_then(crate::event::Raw::text).unwrap_or_default();
+        // As text, not as logged: a copy that some tool has printed anew is still a copy.
+        let user = event.user().get("username").and_then(Raw::text).unwrap_or_default().decode();
+        let source_ips: Vec<_> = event.source_ips().items().filter_map(Raw::text).map(Text::decode).collect();
         let request = Key::of(&[
-            event.audit_id().raw(),
+            event.audit_id().decode().as_bytes(),
             event.received_raw(),
-            event.verb().raw(),
-            event.request_uri().raw(),
-            user.raw(),
-            event.source_ips().bytes(),
+            event.verb().decode().as_bytes(),
+            event.request_uri().decode().as_bytes(),
+            user.as_bytes(),
+            source_ips.join(",").as_bytes(),
         ]);
         let record = Key::of(&[&request.bytes(), event.stage().word().as_bytes(), event.stage_time_raw()]);
         Self { request, record }

@@ -141,8 +141,12 @@ fn networks_check_says_which_line_decides() {
     without.check(0, &["private address: trusted, as no networks are named"], &[]);
 }
 
-const EVENTS: &str =
-    "{\"stageTimestamp\":\"2026-11-22T12:00:00.000000Z\"}\n{\"stageTimestamp\":\"2026-11-22T12:00:01.000000Z\"}\n";
+const EVENTS: &str = concat!(
+    r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"823afb8f-bd21-4918-81a6-3770801a3883","stage":"ResponseComplete","requestURI":"/api/v1/pods","verb":"list","user":{"username":"alice","groups":["system:authenticated"]},"sourceIPs":["10.0.0.7"],"userAgent":"kubectl/v1.36.3","objectRef":{"resource":"pods","apiVersion":"v1"},"responseStatus":{"metadata":{},"code":200},"requestReceivedTimestamp":"2026-11-22T12:00:00.000000Z","stageTimestamp":"2026-11-22T12:00:00.000001Z","annotations":{"authorization.k8s.io/decision":"allow","authorization.k8s.io/reason":""}}"#,
+    "\n",
+    r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"9c130e50-4acd-47fa-bbe6-0e9340133681","stage":"ResponseComplete","requestURI":"/api/v1/secrets","verb":"list","user":{"username":"eve","groups":["system:authenticated"]},"sourceIPs":["203.0.113.9"],"userAgent":"kubectl/v1.36.3","objectRef":{"resource":"secrets","apiVersion":"v1"},"responseStatus":{"metadata":{},"code":200},"requestReceivedTimestamp":"2026-11-22T12:00:01.000000Z","stageTimestamp":"2026-11-22T12:00:01.000001Z","annotations":{"authorization.k8s.io/decision":"allow","authorization.k8s.io/reason":""}}"#,
+    "\n"
+);
 
 #[test]
 fn scan_reads_files_folders_and_stdin() {
@@ -151,11 +155,18 @@ fn scan_reads_files_folders_and_stdin() {
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     packed.write_all(EVENTS.as_bytes()).unwrap();
     std::fs::write(folder.path().join("audit.log.1.gz"), packed.finish().unwrap()).unwrap();
-    std::fs::write(folder.path().join("pretty.json"), "{\n  \"kind\": \"Event\"\n}\n{\n  \"kind\": \"Event\"\n}\n")
-        .unwrap();
+    let pretty = |line: &str| {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        serde_json::to_string_pretty(&event).unwrap()
+    };
+    let documents: Vec<_> = EVENTS.lines().map(pretty).collect();
+    std::fs::write(folder.path().join("pretty.json"), documents.join("\n")).unwrap();
 
     let said = run(folder.path(), &["scan", "."]);
-    said.check(0, &["6 events", "3 files", "No networks are named", "-c FILE"], &[]);
+    let secrets = "CRITICAL eve listed secrets in all namespaces from 203.0.113.9, outside every trusted network";
+    // The same records three times are one request, and of one request no count is shown.
+    said.check(0, &["6 events", "3 files", "No networks are named", "-c FILE", secrets], &[]);
+    assert!(!said.out.contains("requests"), "{}", said.out);
     assert_eq!(said.err, "", "progress is hidden when stderr is no terminal");
     run(folder.path(), &["scan", "pretty.json"]).check(0, &["2 events"], &[]);
 
@@ -171,7 +182,9 @@ fn scan_reads_files_folders_and_stdin() {
     let told: serde_json::Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!(told["summary"]["events"], 2);
     assert_eq!(told["summary"]["bytes"], EVENTS.len());
-    assert_eq!(told["alerts"], serde_json::json!([]));
+    let alerts: Vec<_> = told["alerts"].as_array().unwrap().iter().map(|alert| &alert["rule"]["id"]).collect();
+    assert_eq!(alerts, ["outside-trusted-networks"], "the exposure is one of its reasons");
+    run(folder.path(), &["scan", "audit.log", "--fail-on", "critical"]).check(1, &[], &[]);
 }
 
 #[test]
@@ -195,7 +208,12 @@ fn scan_takes_a_configuration_without_sources() {
     said.check(0, &["2 events"], &[]);
     assert!(!said.out.contains("No networks are named"), "{}", said.out);
     run(folder.path(), &["scan", "audit.log", "-c", "none.yaml"]).check(1, &[], &["cannot read"]);
-    assert_eq!(run(folder.path(), &["scan", "audit.log", "-o", "jsonl"]).out, "");
+    let told = run(folder.path(), &["scan", "audit.log", "-o", "jsonl"]).out;
+    let alert: serde_json::Value = serde_json::from_str(told.trim_end()).unwrap();
+    assert_eq!((&alert["severity"], &alert["count"]), (&"critical".into(), &1.into()));
+    let trusting = "networks: { everyone: { cidrs: [0.0.0.0/0] } }\n";
+    std::fs::write(folder.path().join("trusting.yaml"), trusting).unwrap();
+    assert_eq!(run(folder.path(), &["scan", "audit.log", "-o", "jsonl", "-c", "trusting.yaml"]).out, "");
 }
 
 #[test]

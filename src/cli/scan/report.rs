@@ -155,7 +155,7 @@ impl Report {
 
     fn write_summary(&self, out: &mut impl Write) -> io::Result<()> {
         let (tally, read) = (&self.tally, &self.read);
-        write!(out, "{BOLD}{} events{BOLD:#}", grouped(tally.events))?;
+        write!(out, "{BOLD}{}{BOLD:#}", counted(tally.events, "event"))?;
         if let (Some(first), Some(last)) = (tally.first, tally.last) {
             write!(out, " from {} to {}", to_seconds(first), to_seconds(last))?;
         }
@@ -163,10 +163,10 @@ impl Report {
             0 => String::new(),
             count => format!(", {count} of them not readable to the end"),
         };
-        writeln!(out, "\n  {} files{unread}; {}", grouped(read.files as u64), throughput(tally.events, read))?;
+        writeln!(out, "\n  {}{unread}; {}", counted(read.files as u64, "file"), throughput(tally.events, read))?;
         match tally.malformed {
             0 => Ok(()),
-            count => writeln!(out, "  {} records could not be read whole", grouped(count)),
+            count => writeln!(out, "  {} could not be read whole", counted(count, "record")),
         }
     }
 
@@ -198,7 +198,7 @@ impl Report {
         if self.tally.alerts.is_empty() {
             return writeln!(out, "\n{BOLD}No alerts{BOLD:#}");
         }
-        writeln!(out, "\n{BOLD}{} alerts{BOLD:#}", grouped(self.tally.alerts.len() as u64))?;
+        writeln!(out, "\n{BOLD}{}{BOLD:#}", counted(self.tally.alerts.len() as u64, "alert"))?;
         let severities: Vec<String> = self
             .by_severity()
             .into_iter()
@@ -267,6 +267,11 @@ fn count<T: Ord>(things: impl Iterator<Item = T>) -> BTreeMap<T, u64> {
         *counts.entry(thing).or_default() += 1;
     }
     counts
+}
+
+/// `1 file`, `2 files`.
+fn counted(count: u64, what: &str) -> String {
+    format!("{} {what}{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 
 /// `1234567` as `1,234,567`.
