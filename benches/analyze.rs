@@ -138,7 +138,10 @@ fn table(log: &Log) -> bool {
         times.sort_by(f64::total_cmp);
         times[ROUNDS / 2]
     };
-    println!("{:12}{:>10}{:>14}{:>12}{:>8}   {}", log.name, "MB/s", "events/s", "ns/event", "ratio", "(medians of one run)");
+    println!(
+        "{:12}{:>10}{:>14}{:>12}{:>8}   {}",
+        log.name, "MB/s", "events/s", "ns/event", "ratio", "(medians of one run)"
+    );
     for (at, (name, _)) in ways.iter().enumerate() {
         let (time, events) = (median(at), log.events as f64);
         let (speed, ratio) = (log.bytes as f64 / time / 1e6, median(0) / time);
@@ -189,8 +192,7 @@ impl Measurement for CpuTime {
 
 fn main() {
     let logs = Log::both();
-    let mut criterion =
-        Criterion::default().with_measurement(CpuTime(WallTime)).sample_size(20).configure_from_args();
+    let mut criterion = Criterion::default().with_measurement(CpuTime(WallTime)).sample_size(20).configure_from_args();
     logs.iter().for_each(|log| benches(&mut criterion, log));
     criterion.final_summary();
     let held = logs.map(|log| table(&log));

@@ -5,9 +5,10 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Analyzer, Held, SourceMemory};
+use super::held::Held;
+use super::{Analyzer, SourceMemory};
 use crate::batch::SourceId;
-use crate::throttle::Throttle;
+use crate::throttle::{Hit, Throttle};
 
 /// Everything an analyzer remembers, as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,14 +21,14 @@ pub struct Snapshot {
 struct Written<'m> {
     sources: Vec<(&'m SourceId, &'m SourceMemory)>,
     throttle: &'m Throttle,
-    held: Vec<&'m Held>,
+    held: Vec<Box<Hit>>,
 }
 
 #[derive(Deserialize)]
 struct Read {
     sources: Vec<(SourceId, SourceMemory)>,
     throttle: Throttle,
-    held: Vec<Held>,
+    held: Vec<Hit>,
 }
 
 impl Analyzer {
@@ -38,7 +39,7 @@ impl Analyzer {
     pub fn snapshot(&self) -> serde_json::Result<Snapshot> {
         let mut sources: Vec<_> = self.sources.iter().collect();
         sources.sort_by_key(|(source, _)| *source);
-        let held = self.held.iter().map(|Reverse(held)| held).collect();
+        let held = self.held.iter().map(|Reverse(held)| held.clone().shown(&self.detectors)).collect();
         let bytes = serde_json::to_vec(&Written { sources, throttle: &self.throttle, held })?;
         Ok(Snapshot { bytes })
     }
@@ -51,7 +52,7 @@ impl Analyzer {
         let read: Read = serde_json::from_slice(bytes)?;
         self.sources = HashMap::from_iter(read.sources);
         self.throttle = read.throttle;
-        self.held = read.held.into_iter().map(Reverse).collect();
+        self.held = read.held.into_iter().map(|hit| Reverse(Held::from(hit))).collect();
         Ok(())
     }
 }

@@ -6,12 +6,13 @@
 //! alerts of the one file, and a source that is up to date is told of at once.
 
 mod census;
+mod held;
 mod memory;
 mod merge;
 mod notices;
 mod show;
 
-use std::cmp::{Ordering, Reverse};
+use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ use crate::mask::Remains;
 use crate::throttle::{Hit, Throttle};
 
 pub use census::{Caller, Census};
+use held::Held;
 pub use memory::Snapshot;
 pub use merge::Merge;
 use notices::SourceRules;
@@ -79,30 +81,6 @@ struct SourceMemory {
     waiting: Vec<Hit>,
 }
 
-/// A hit in the heap, the oldest on top.
-#[derive(Debug, Serialize, Deserialize)]
-struct Held(Hit);
-
-impl PartialEq for Held {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Held {}
-
-impl PartialOrd for Held {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Held {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.0.order().cmp(&other.0.order())
-    }
-}
-
 /// The memory of one cluster, and all that thinks about it.
 pub struct Analyzer {
     cluster: ClusterId,
@@ -124,7 +102,7 @@ impl Analyzer {
             enricher,
             detectors,
             source_rules: SourceRules::default(),
-            findings: Findings::default(),
+            findings: Findings::wordless(),
             throttle: Throttle::default(),
             sources: HashMap::new(),
             held: BinaryHeap::new(),
@@ -180,12 +158,14 @@ impl Analyzer {
     /// at their ends. `fullness` is the share of the outbox in use.
     pub fn settle(&mut self, horizon: Timestamp, fullness: f32, out: &mut Output) {
         while let Some(Reverse(held)) = self.held.peek() {
-            if held.0.time > horizon && self.held.len() <= HELD_MAX {
+            if held.hit.time > horizon && self.held.len() <= HELD_MAX {
                 break;
             }
-            if let Some(Reverse(held)) = self.held.pop() {
-                self.throttle.take(held.0, fullness, &mut out.alerts);
-            }
+            let Some(Reverse(held)) = self.held.pop() else { break };
+            // What has to be closed by then is, so that the throttle's answer holds until it takes the hit.
+            self.throttle.tick(held.hit.time, &mut out.alerts);
+            let hit = if self.throttle.only_counts(&held.hit) { held.hit } else { held.shown(&self.detectors) };
+            self.throttle.take(*hit, fullness, &mut out.alerts);
         }
         out.duplicates += self.throttle.take_duplicates();
     }
@@ -193,7 +173,7 @@ impl Analyzer {
     /// Closes what has been quiet for long enough. `watermark` is event time that no source will go back behind.
     pub fn tick(&mut self, watermark: Timestamp, out: &mut Output) {
         self.release_waiting(watermark);
-        let oldest_held = self.held.peek().map(|Reverse(held)| held.0.time);
+        let oldest_held = self.held.peek().map(|Reverse(held)| held.hit.time);
         self.throttle.tick(oldest_held.map_or(watermark, |oldest| oldest.min(watermark)), &mut out.alerts);
     }
 
@@ -250,15 +230,12 @@ impl Analyzer {
         if self.findings.is_empty() {
             return;
         }
-        let findings = self.findings.take();
-        let mut hit = show::hit(&facts, findings, &batch.source, &self.cluster);
+        let mut hit = show::outline(&facts, self.findings.take(), &batch.source, &self.cluster);
         hit.earlier_stages = memory.earlier_stages;
+        let held = Held::new(hit, &facts, &self.detectors);
         match time.or(memory.newest) {
-            Some(time) => {
-                hit.time = time;
-                self.held.push(Reverse(Held(hit)));
-            }
-            None => memory.waiting.push(hit),
+            Some(time) => self.held.push(Reverse(held.at(time))),
+            None => memory.waiting.push(*held.shown(&self.detectors)),
         }
     }
 
@@ -269,8 +246,12 @@ impl Analyzer {
             for finding in &mut hit.findings {
                 finding.text = finding.text.replace(notices::GAP_END, &time.to_string());
             }
-            self.held.push(Reverse(Held(hit)));
+            self.hold_shown(hit);
         }
+    }
+
+    fn hold_shown(&mut self, hit: Hit) {
+        self.held.push(Reverse(Held::from(hit)));
     }
 
     fn release_waiting(&mut self, time: Timestamp) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Analyzer, Held, Output, Quarantined, SourceMemory};
+use super::{Analyzer, Output, Quarantined, SourceMemory};
 use crate::alert::Severity;
 use crate::batch::{Notice, NoticeKind, Place, SourceId};
 use crate::detect::{Finding, Findings, Rule};
@@ -10,7 +10,6 @@ use crate::event::{Stage, Timestamp};
 use crate::mask::{self, Remains};
 use crate::request::{Key, Keys};
 use crate::throttle::Hit;
-use std::cmp::Reverse;
 
 /// The rules that sources, not events, are judged by.
 pub(super) struct SourceRules {
@@ -42,7 +41,7 @@ impl SourceRules {
     /// An event that could be read only as far as it goes.
     pub(super) fn cut(&self, source: &SourceId, place: &Place, findings: &mut Findings) {
         let text = format!("an audit record at {place} ends before its end; what stands of it was judged");
-        findings.raise(&self.cut, source.to_string(), Severity::Low, text);
+        findings.tell(&self.cut, source.to_string(), Severity::Low, text);
     }
 }
 
@@ -143,7 +142,7 @@ impl Analyzer {
         match memory.newest {
             Some(newest) => {
                 hit.time = newest;
-                self.held.push(Reverse(Held(hit)));
+                self.hold_shown(hit);
             }
             None => memory.waiting.push(hit),
         }
@@ -160,7 +159,7 @@ impl Analyzer {
             earlier_stages: false,
             success: false,
             findings: vec![finding],
-            cluster: self.cluster.to_string(),
+            cluster: self.cluster.shared(),
             client: None,
             actor: None,
             request: None,

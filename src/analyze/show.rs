@@ -18,8 +18,8 @@ const GROUPS_SHOWN_MAX: usize = 16;
 /// Most characters of an audit id shown. The API server's own have 36; a client may send a megabyte.
 const AUDIT_ID_CHARS_MAX: usize = 64;
 
-/// All that is needed of an event once its bytes are gone.
-pub(super) fn hit(facts: &Facts<'_, '_>, findings: Vec<Finding>, source: &SourceId, cluster: &ClusterId) -> Hit {
+/// What is needed of an event to count it.
+pub(super) fn outline(facts: &Facts<'_, '_>, findings: Vec<Finding>, source: &SourceId, cluster: &ClusterId) -> Hit {
     let event = facts.event;
     let time = event.time().unwrap_or_default();
     Hit {
@@ -31,18 +31,26 @@ pub(super) fn hit(facts: &Facts<'_, '_>, findings: Vec<Finding>, source: &Source
         earlier_stages: false,
         success: facts.outcome() == Outcome::Success,
         findings,
-        cluster: cluster.to_string(),
-        client: Some(client(&facts.origin)),
-        actor: Some(actor(facts)),
-        request: Some(request(facts)),
+        cluster: cluster.shared(),
+        client: None,
+        actor: None,
+        request: None,
         event: Some(EventRef {
             audit_id: audit_id(event.audit_id()),
             stage: event.stage().word().to_owned(),
             time,
             source: source.shared(),
         }),
-        evidence: evidence(facts),
+        evidence: None,
     }
+}
+
+/// Adds what people are shown.
+pub(super) fn complete(hit: &mut Hit, facts: &Facts<'_, '_>) {
+    hit.client = Some(client(&facts.origin));
+    hit.actor = Some(actor(facts));
+    hit.request = Some(request(facts));
+    hit.evidence = evidence(facts);
 }
 
 fn client(origin: &Origin) -> Client {

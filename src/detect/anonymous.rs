@@ -38,7 +38,8 @@ impl Detector for AnonymousSuccess {
             _ => Severity::Critical,
         };
         let subject = format!("{} from {}", sentence_path(facts), facts.origin.subject());
-        findings.raise(&self.0, subject, severity, format!("{}, without any credential", sentence::deed(facts)));
+        let text = || format!("{}, without any credential", sentence::deed(facts));
+        findings.raise(&self.0, subject, severity, text);
     }
 }
 

@@ -34,11 +34,14 @@ impl Detector for Exposed {
         if origin.trusted != Trusted::No || !public || origin.address != origin.peer {
             return;
         }
-        let text = format!(
-            "the API server's port was reached from {}, a public address outside every trusted network: restrict inbound \
-             access to it (no such request would prove nothing, since address translation can hide public clients)",
-            origin.shown()
-        );
+        let text = || {
+            format!(
+                "the API server's port was reached from {}, a public address outside every trusted network: restrict \
+                 inbound access to it (no such request would prove nothing, since address translation can hide public \
+                 clients)",
+                origin.shown()
+            )
+        };
         findings.raise(&self.0, "api-server".to_owned(), Severity::Medium, text);
     }
 }

@@ -24,7 +24,7 @@ impl Detector for Forged {
     fn inspect(&self, facts: &Facts<'_, '_>, findings: &mut Findings) {
         let Some((severity, why)) = judge(&facts.origin) else { return };
         let subject = format!("{} from {}", facts.who.shown(), facts.origin.subject());
-        findings.raise(&self.0, subject, severity, format!("{}; {why}", sentence::deed(facts)));
+        findings.raise(&self.0, subject, severity, || format!("{}; {why}", sentence::deed(facts)));
     }
 }
 

@@ -39,10 +39,12 @@ impl Detector for Hidden {
             return;
         };
         if origin.flags.client_hidden_by_proxy {
-            let text = format!(
-                "{hop} passes requests without a forwarding chain, so whoever sent them is unknown; it is configured as a \
-                 proxy and is probably a hiding hop: list it under hiding_hops, or make it append X-Forwarded-For"
-            );
+            let text = || {
+                format!(
+                    "{hop} passes requests without a forwarding chain, so whoever sent them is unknown; it is configured as \
+                     a proxy and is probably a hiding hop: list it under hiding_hops, or make it append X-Forwarded-For"
+                )
+            };
             findings.raise(&self.proxy, hop.clone(), Severity::Medium, text);
         }
         let severity = match unknown {
@@ -57,11 +59,7 @@ impl Detector for Hidden {
             Severity::Info | Severity::Low => hop.clone(),
             _ => format!("{} behind {hop}", facts.who.shown()),
         };
-        findings.raise(
-            &self.client,
-            subject,
-            severity,
-            format!("{}, {}", sentence::deed(facts), sentence::standing(origin)),
-        );
+        let text = || format!("{}, {}", sentence::deed(facts), sentence::standing(origin));
+        findings.raise(&self.client, subject, severity, text);
     }
 }

@@ -74,22 +74,37 @@ pub struct Finding {
 
 /// The findings of one event. Reused from event to event.
 #[derive(Debug, Default)]
-pub struct Findings(Vec<Finding>);
+pub struct Findings {
+    found: Vec<Finding>,
+    /// Texts are left empty.
+    wordless: bool,
+}
 
 impl Findings {
+    /// Texts are left empty: most findings are repeats that are counted without a word.
+    pub fn wordless() -> Self {
+        Self { found: Vec::new(), wordless: true }
+    }
+
+    /// Adds one whose text is always kept.
+    pub fn tell(&mut self, rule: &Arc<Rule>, subject: String, severity: Severity, text: String) {
+        self.found.push(Finding { rule: Arc::clone(rule), subject, severity, text });
+    }
+
     /// Adds one.
-    pub fn raise(&mut self, rule: &Arc<Rule>, subject: String, severity: Severity, text: String) {
-        self.0.push(Finding { rule: Arc::clone(rule), subject, severity, text });
+    pub fn raise(&mut self, rule: &Arc<Rule>, subject: String, severity: Severity, text: impl FnOnce() -> String) {
+        let text = if self.wordless { String::new() } else { text() };
+        self.found.push(Finding { rule: Arc::clone(rule), subject, severity, text });
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.found.is_empty()
     }
 
     /// Takes them all out.
     pub fn take(&mut self) -> Vec<Finding> {
-        std::mem::take(&mut self.0)
+        std::mem::take(&mut self.found)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Detector, Finding, Findings, Rule, deed, sentence};
+use super::{Detector, Findings, Rule, deed, sentence};
 use crate::alert::Severity;
 use crate::enrich::Facts;
 use crate::enrich::client::Trusted;
@@ -32,11 +32,8 @@ impl Detector for OutsideTrusted {
             // The log shows no client at all, and no hop explains it.
             (Trusted::Unknown, None) => deed::from_outside(facts).min(Severity::Medium),
         };
-        findings.0.push(Finding {
-            rule: Arc::clone(&self.0),
-            subject: format!("{} from {}", facts.who.shown(), origin.subject()),
-            severity,
-            text: format!("{}, {}", sentence::deed(facts), sentence::standing(origin)),
-        });
+        let subject = format!("{} from {}", facts.who.shown(), origin.subject());
+        let text = || format!("{}, {}", sentence::deed(facts), sentence::standing(origin));
+        findings.raise(&self.0, subject, severity, text);
     }
 }

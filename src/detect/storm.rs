@@ -66,7 +66,7 @@ impl Detector for Storm {
         // Inside, a storm is mostly a client with a stale token that nobody stopped.
         let severity = if origin.trusted == Trusted::Yes { Severity::Low } else { Severity::Medium };
         let Threshold { count, window_seconds } = rule.threshold.unwrap_or(Threshold { count: 1, window_seconds: 1 });
-        let text = format!("{} {what} {count} times or more within {window_seconds} s", origin.shown());
+        let text = || format!("{} {what} {count} times or more within {window_seconds} s", origin.shown());
         findings.raise(rule, origin.subject(), severity, text);
     }
 }

@@ -39,7 +39,7 @@ impl Detector for WrongNetwork {
             (Trusted::Unknown, _) => deed::from_wrong_network(facts).min(Severity::Medium),
         };
         let subject = format!("{} from {}", facts.who.shown(), origin.subject());
-        let text = format!("{}, {}; policy: {policy}", sentence::deed(facts), sentence::standing(origin));
+        let text = || format!("{}, {}; policy: {policy}", sentence::deed(facts), sentence::standing(origin));
         findings.raise(&self.0, subject, severity, text);
     }
 }

@@ -135,7 +135,8 @@ pub struct Facts<'e, 'a> {
 }
 
 impl<'e, 'a> Facts<'e, 'a> {
-    pub(super) fn new(event: &'e Event<'a>, who: Arc<Who>, origin: Arc<Origin>) -> Self {
+    /// The facts of an event whose who and where are known.
+    pub fn new(event: &'e Event<'a>, who: Arc<Who>, origin: Arc<Origin>) -> Self {
         let (object, action, outcome) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
         Self { event, who, origin, object, action, outcome }
     }

@@ -1,5 +1,7 @@
 //! One event that something was found in: all that is needed of it once its bytes are gone.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::alert::{Actor, Client, EventRef, Evidence, Request};
@@ -27,7 +29,7 @@ pub struct Hit {
     /// What was found.
     pub findings: Vec<Finding>,
     /// Whose cluster.
-    pub cluster: String,
+    pub cluster: Arc<str>,
     /// The address the caller is held to.
     pub client: Option<Client>,
     /// Who asked.

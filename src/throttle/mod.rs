@@ -103,6 +103,18 @@ impl Throttle {
         std::mem::take(&mut self.duplicates)
     }
 
+    /// Whether this hit would only be counted, so that nothing of it will be shown. Holds until the next hit or tick.
+    pub fn only_counts(&self, hit: &Hit) -> bool {
+        hit.findings.iter().all(|finding| {
+            let pair = Pair::of(finding);
+            match (self.by_pair.get(&pair).and_then(|id| self.open.get(id)), finding.rule.threshold) {
+                (Some(open), _) => open.only_counts(finding, hit),
+                (None, Some(threshold)) => !self.windows.may_reach(pair.key(), threshold),
+                (None, None) => false,
+            }
+        })
+    }
+
     /// Takes one hit. `fullness` is the share of the outbox in use.
     pub fn take(&mut self, hit: Hit, fullness: f32, out: &mut Vec<Alert>) {
         self.tick(hit.time, out);
@@ -230,7 +242,7 @@ impl Throttle {
         let of_rule =
             || self.open.values().filter(|open| !open.success && open.alert.rule.id == gravest.rule.id).count();
         let crowded =
-            hit.client.is_some() && !hit.success && self.open.len() >= SUBJECTS_MAX && of_rule() >= SUBJECTS_MAX;
+            hit.event.is_some() && !hit.success && self.open.len() >= SUBJECTS_MAX && of_rule() >= SUBJECTS_MAX;
         crowded.then_some(MANY_ADDRESSES)
     }
 

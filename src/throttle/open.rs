@@ -42,7 +42,7 @@ impl Open {
             subject: gravest.subject.clone(),
             summary: gravest.text.clone(),
             reasons: findings.iter().take(REASONS_MAX).map(|finding| reason(finding)).collect(),
-            cluster: hit.cluster.clone(),
+            cluster: hit.cluster.to_string(),
             first_seen: hit.time,
             last_seen: hit.time,
             count: u64::from(rule.threshold.map_or(1, |threshold| threshold.count)),
@@ -61,6 +61,16 @@ impl Open {
         let news = self.join(finding, hit);
         self.alert.count += u64::from(fresh);
         news || (fresh && is_round(self.alert.count))
+    }
+
+    /// Whether a finding would only be counted: nothing about it would be said that was not said before.
+    pub(super) fn only_counts(&self, finding: &Finding, hit: &Hit) -> bool {
+        let known = |reason: &&Reason| reason.rule == finding.rule.id && reason.subject == finding.subject;
+        let known = self.alert.reasons.iter().find(known).is_some_and(|reason| finding.severity <= reason.severity);
+        known
+            && finding.severity <= self.alert.severity
+            && self.shown != hit.keys.request
+            && !(hit.success && self.folds)
     }
 
     /// Takes in a finding of a request that is counted already. Says whether that is worth a revision.

@@ -72,7 +72,7 @@ impl Asked {
             earlier_stages: true,
             success: self.outcome == "success",
             findings: self.findings.iter().map(finding).collect(),
-            cluster: "lab".to_owned(),
+            cluster: "lab".into(),
             client: Some(client(&self.findings[0].1)),
             actor: None,
             request: Some(asked(self.outcome)),

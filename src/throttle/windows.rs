@@ -21,6 +21,12 @@ pub(super) struct Windows {
 }
 
 impl Windows {
+    /// Whether one more request may reach the threshold.
+    pub(super) fn may_reach(&self, subject: Key, threshold: Threshold) -> bool {
+        let times = self.young.get(&subject).or_else(|| self.old.get(&subject));
+        times.map_or(0, VecDeque::len) + 1 >= threshold.count as usize
+    }
+
     /// Counts one request; says whether the threshold is reached by it.
     pub(super) fn reaches(&mut self, subject: Key, time: Timestamp, threshold: Threshold) -> bool {
         if self.young.len() >= GENERATION_MAX && !self.young.contains_key(&subject) {
