@@ -3,6 +3,7 @@
 // Each test that includes this uses its own part of it.
 #![allow(dead_code, unused_imports, clippy::unwrap_used, clippy::panic)]
 
+mod dice;
 mod events;
 mod folder;
 mod process;
@@ -10,6 +11,7 @@ mod receiver;
 
 use std::time::{Duration, Instant};
 
+pub use dice::Dice;
 pub use events::{Attack, Clock};
 pub use folder::{Folder, mode};
 pub use process::Process;

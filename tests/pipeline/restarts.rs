@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::lab::{Attack, Clock, Folder, Process, Receiver};
+use crate::lab::{Attack, Clock, Folder, Process, Receiver, wait_for};
 
 /// An id's subject and the count that was told last.
 type Told = BTreeMap<String, (String, u64)>;
@@ -75,6 +75,24 @@ fn asked_to_stop_it_saves_and_reads_nothing_twice() {
     let name = format!("gatecrier_events_total{{source=\"file:{}\"}}", folder.log().display());
     assert_eq!(process.metric(&name), Some(1.0), "only what was not read before");
     assert_eq!(receiver.alerts().len(), before + 1, "nothing is said twice");
+}
+
+#[test]
+fn killed_in_its_first_file_it_goes_on_there_after_a_rotation() {
+    let receiver = Receiver::start();
+    let folder = Folder::telling(receiver.address);
+    let mut clock = Clock::now();
+    folder.write(&Attack::by("first", clock.next()));
+    let process = Process::start(&folder);
+    receiver.wait_for("first");
+    wait_for("the position to be saved", || folder.state.join("snapshot-prod.b").exists());
+    process.kill();
+    folder.write(&Attack::by("meanwhile", clock.next()));
+    std::fs::rename(folder.log(), folder.log().with_file_name("audit-2025-11-25T05-00-00.000.log")).unwrap();
+    folder.write(&Attack::by("after", clock.next()));
+    let _process = Process::start(&folder);
+    receiver.wait_for("after");
+    assert!(receiver.has("meanwhile"), "{:?}", receiver.subjects());
 }
 
 #[test]
