@@ -39,7 +39,7 @@ impl InHand {
         self.suspect
     }
 
-    /// Remembers the record that the former life had in hand for the next death.
+    /// Remembers the record that the former life had in hand, or that it had none, for the next death.
     ///
     /// # Errors
     /// When it cannot be written.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 pub use dice::Dice;
 pub use events::{Attack, Clock};
-pub use folder::{Folder, mode};
+pub use folder::{Folder, mode, webhook};
 pub use process::Process;
 pub use receiver::{Mood, Receiver};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 
-use crate::lab::{Attack, Clock, Folder, Process, Receiver, wait_for};
+use crate::lab::{Attack, Clock, Folder, Process, Receiver, wait_for, webhook};
 
 /// Attacks before each rotation.
 const ATTACKS: usize = 3;
@@ -31,7 +31,8 @@ fn run(
     log: &[Vec<String>],
 ) -> (BTreeMap<String, (String, u64)>, Option<(Option<i32>, String)>) {
     let receiver = Receiver::start();
-    let folder = Folder::telling(receiver.address);
+    // It may die before it has begun: then it begins with what was rotated since.
+    let folder = Folder::with(", backups_at_first_start: true", &webhook(receiver.address));
     let mut process = Some(match call {
         None => Process::start(&folder),
         Some(call) => Process::start_by(strace(call), &folder),
