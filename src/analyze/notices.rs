@@ -58,7 +58,7 @@ impl Analyzer {
 
     fn take_notice(&mut self, notice: &Notice, memory: &mut SourceMemory, out: &mut Output) {
         let (source, at) = (&notice.source, &notice.at);
-        let place = notice_key(notice);
+        let key = notice_key(notice, memory.newest);
         let rules = &self.source_rules;
         let (rule, severity, text) = match &notice.kind {
             NoticeKind::AtEnd => return,
@@ -66,7 +66,11 @@ impl Analyzer {
                 // The far side of the gap is not known before the next event: it waits for that one.
                 let from = memory.newest.map_or("the beginning".to_owned(), |newest| newest.to_string());
                 let text = format!("audit records of {source} are missing between {from} and {GAP_END}: {detail}");
-                let hit = self.source_hit(&self.source_rules.gap, source, Severity::High, text, place);
+                let mut hit = self.source_hit(&self.source_rules.gap, source, Severity::High, text, key);
+                for finding in &mut hit.findings {
+                    // Each gap is told with its own range, however soon it follows another one.
+                    finding.subject = format!("{source} since {from}");
+                }
                 memory.waiting.push(hit);
                 return;
             }
@@ -99,7 +103,7 @@ impl Analyzer {
                 return self.unreadable(source, at.clone(), "torn", mask::unreadable(bytes), memory, out);
             }
         };
-        let hit = self.source_hit(rule, source, severity, text, place);
+        let hit = self.source_hit(rule, source, severity, text, key);
         self.hold(hit, memory);
     }
 
@@ -173,9 +177,10 @@ impl Analyzer {
 /// Stands for the far side of a gap until it is known.
 pub(super) const GAP_END: &str = "the next record";
 
-/// Source, kind and the place where it begins.
-fn notice_key(notice: &Notice) -> Key {
+/// Source, kind and the place where it begins. Files of one name may be equally long, so the time that was reached is
+/// part of the place.
+fn notice_key(notice: &Notice, reached: Option<Timestamp>) -> Key {
     let (word, at) = (notice.kind.word(), &notice.at);
-    let offset = at.offset.to_le_bytes();
-    Key::of(&[notice.source.as_str().as_bytes(), word.as_bytes(), at.name.as_bytes(), &offset])
+    let (offset, reached) = (at.offset.to_le_bytes(), reached.unwrap_or(Timestamp::MIN).micros().to_le_bytes());
+    Key::of(&[notice.source.as_str().as_bytes(), word.as_bytes(), at.name.as_bytes(), &offset, &reached])
 }

@@ -14,7 +14,7 @@ use super::cursor::{self, CursorFile, Saved};
 use super::{Config, Outbox, Shared};
 use crate::alert::Severity;
 use crate::metrics::Metrics;
-use crate::segment::{Damage, Log, Spot};
+use crate::segment::{Damage, DamageKind, Log, Spot};
 use crate::state::{StateDir, file_name};
 
 const PREFIX: &str = "cursor-";
@@ -94,7 +94,9 @@ fn open_log(directory: &Path, config: &Config, recovered: &mut Recovered) -> any
     })
     .context("open the outbox")?;
     recovered.alerts = u64::try_from(books.count_from(0)).unwrap_or_default();
-    recovered.complaints.extend(damage.iter().map(Damage::to_string));
+    // What a crash tore off was never acknowledged: it is found again, and nobody has to be told.
+    let grave = damage.iter().filter(|damage| damage.kind != DamageKind::TornTail);
+    recovered.complaints.extend(grave.map(Damage::to_string));
     recovered.damage = damage;
     Ok((log, books))
 }

@@ -64,8 +64,8 @@ pub async fn run(
     let mut outbox_config = config.outbox.clone();
     outbox_config.required.extend(sinks.iter().filter(|sink| sink.required).map(|sink| sink.name.clone()));
     let (outbox, recovered) = Outbox::open(&state, outbox_config, &names, metrics.clone())?;
-    for complaint in &recovered.complaints {
-        tracing::warn!("{complaint}");
+    for damage in &recovered.damage {
+        tracing::warn!("{damage}");
     }
     let sources = read::sources(&config, &metrics)?;
     let world = World { config, build, sources, state, outbox, metrics, ready, stop: stop.child_token() };
@@ -180,16 +180,16 @@ impl World {
     /// Record by record, when the analysis has died on this snapshot, or died on a record before.
     fn careful(&self, store: &SnapshotStore, care: Care) -> anyhow::Result<Option<Careful>> {
         let mut careful = Careful { in_hand: store.in_hand()?, skips: store.skips()? };
-        if let Some(hash) = careful.in_hand.last().filter(|_| care != Care::Usual) {
-            let sha256 = crate::mask::hex(&hash);
-            if care == Care::Convict || careful.in_hand.suspect() == Some(hash) {
+        let last = careful.in_hand.last();
+        match last.filter(|_| care == Care::Convict || careful.in_hand.suspect() == last) {
+            Some(hash) if care != Care::Usual => {
+                let sha256 = crate::mask::hex(&hash);
                 tracing::error!(sha256, "a record stopped the analysis: it is passed over");
                 careful.skips.add(&hash, store.load()?.generation)?;
                 careful.in_hand.clear().context("remove the note of the record in hand")?;
-            } else {
-                tracing::warn!(sha256, "the process died with this record in hand: once more, and it is passed over");
-                careful.in_hand.suspect_last().context("note the record in hand")?;
             }
+            // Should it be in hand at the next death as well, it is passed over.
+            _ => careful.in_hand.suspect_last().context("note the record in hand")?,
         }
         Ok((care != Care::Usual || !careful.skips.is_empty()).then_some(careful))
     }

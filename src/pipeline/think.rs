@@ -172,12 +172,15 @@ impl Thinker {
     fn think(&mut self) -> anyhow::Result<Option<Ended>> {
         while let Some((input, rider)) = self.merge.take() {
             let mut out = Output::default();
+            let new = self.analyzer.position(input.source()).is_none();
             match catch_unwind(AssertUnwindSafe(|| self.analyze(&input, &mut out))) {
                 Ok(analyzed) => analyzed?,
                 Err(_) => return Ok(Some(Ended::Panicked { in_hand: self.has_note()? })),
             }
             self.waiting.remove(&rider.number);
             self.changed = true;
+            // Without a position the next start would begin with the live file and miss what is rotated until then.
+            self.save_soon |= new;
             self.count(input.source(), &out);
             let due = self.save_soon || self.saved_at.elapsed() >= SAVE_EVERY;
             if self.tell(out).is_err() || (due && self.save(Vec::new()).is_err()) {

@@ -1,8 +1,9 @@
 //! What tests of the whole road stand on: a folder with a log and a configuration, the binary, a webhook's receiver.
 
 // Each test that includes this uses its own part of it.
-#![allow(dead_code, unused_imports, clippy::unwrap_used, clippy::panic)]
+#![allow(dead_code, unused_imports, clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
+mod dice;
 mod events;
 mod folder;
 mod process;
@@ -10,8 +11,9 @@ mod receiver;
 
 use std::time::{Duration, Instant};
 
+pub use dice::Dice;
 pub use events::{Attack, Clock};
-pub use folder::{Folder, mode};
+pub use folder::{Folder, mode, webhook};
 pub use process::Process;
 pub use receiver::{Mood, Receiver};
 

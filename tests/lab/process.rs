@@ -34,9 +34,17 @@ impl Process {
     }
 
     /// As the kernel does it when memory is short.
-    pub fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+    pub fn kill(self) {
+        drop(self);
+    }
+
+    /// Kills what a tracer runs before the tracer, which would let it go.
+    fn kill_traced(&self) {
+        let pid = self.child.id();
+        let traced = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        for pid in traced.split_whitespace() {
+            let _ = Command::new("kill").args(["-KILL", pid]).status();
+        }
     }
 
     /// Asks it to stop; says how it ended and how long that took.
@@ -66,21 +74,26 @@ impl Process {
         String::from_utf8_lossy(&fs::read(&self.stderr).unwrap()[self.began..]).into_owned()
     }
 
-    /// The value of a metric, given as it is written up to its value.
+    /// The value of a metric, given as it is written up to its value; nothing as long as there is none.
     pub fn metric(&self, name: &str) -> Option<f64> {
+        self.metrics().ok()?.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+    }
+
+    fn metrics(&self) -> std::io::Result<String> {
         let said = self.said();
-        let line = said.lines().find(|line| line.contains("serving health and metrics"))?;
-        let line: serde_json::Value = serde_json::from_str(line).unwrap();
-        let mut stream = TcpStream::connect(line["address"].as_str().unwrap()).unwrap();
-        stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+        let serving = said.lines().find(|line| line.contains("serving health and metrics"));
+        let line: serde_json::Value = serde_json::from_str(serving.unwrap_or_default())?;
+        let mut stream = TcpStream::connect(line["address"].as_str().unwrap())?;
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
         let mut page = String::new();
-        stream.read_to_string(&mut page).unwrap();
-        page.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+        stream.read_to_string(&mut page)?;
+        Ok(page)
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
+        self.kill_traced();
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

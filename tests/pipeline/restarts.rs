@@ -1,9 +1,10 @@
 //! Killed, stopped, started twice.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::time::Duration;
 
-use crate::lab::{Attack, Clock, Folder, Process, Receiver};
+use crate::lab::{Attack, Clock, Folder, Process, Receiver, wait_for};
 
 /// An id's subject and the count that was told last.
 type Told = BTreeMap<String, (String, u64)>;
@@ -54,7 +55,14 @@ fn killed_again_and_again_it_says_what_it_would_have_said() {
     }
     let _process = Process::start(&folder);
     receiver.wait_for("last");
-    assert_eq!(told(&receiver), expected);
+    let told = told(&receiver);
+    let differ = |one: &Told, other: &Told| -> Vec<_> {
+        one.iter()
+            .filter(|(id, entry)| other.get(*id) != Some(entry))
+            .map(|(id, entry)| (id.clone(), entry.clone()))
+            .collect()
+    };
+    assert_eq!(differ(&told, &expected), differ(&expected, &told), "told and expected, where they differ");
 }
 
 #[test]
@@ -75,6 +83,43 @@ fn asked_to_stop_it_saves_and_reads_nothing_twice() {
     let name = format!("gatecrier_events_total{{source=\"file:{}\"}}", folder.log().display());
     assert_eq!(process.metric(&name), Some(1.0), "only what was not read before");
     assert_eq!(receiver.alerts().len(), before + 1, "nothing is said twice");
+}
+
+#[test]
+fn killed_in_its_first_file_it_goes_on_there_after_a_rotation() {
+    let receiver = Receiver::start();
+    let folder = Folder::telling(receiver.address);
+    let mut clock = Clock::now();
+    folder.write(&Attack::by("first", clock.next()));
+    let process = Process::start(&folder);
+    receiver.wait_for("first");
+    wait_for("the position to be saved", || folder.state.join("snapshot-prod.b").exists());
+    process.kill();
+    folder.write(&Attack::by("meanwhile", clock.next()));
+    std::fs::rename(folder.log(), folder.log().with_file_name("audit-2025-11-25T05-00-00.000.log")).unwrap();
+    folder.write(&Attack::by("after", clock.next()));
+    let _process = Process::start(&folder);
+    receiver.wait_for("after");
+    assert!(receiver.has("meanwhile"), "{:?}", receiver.subjects());
+}
+
+#[test]
+fn what_a_kill_tore_off_is_no_news() {
+    let receiver = Receiver::start();
+    let folder = Folder::telling(receiver.address);
+    let mut clock = Clock::now();
+    folder.write(&Attack::by("eve", clock.next()));
+    let process = Process::start(&folder);
+    receiver.wait_for("eve");
+    process.kill();
+    let segment = folder.kept().into_iter().find(|path| path.extension().is_some_and(|ext| ext == "seg")).unwrap();
+    let mut segment = std::fs::OpenOptions::new().append(true).open(segment).unwrap();
+    segment.write_all(&[7; 100]).unwrap();
+    folder.write(&Attack::by("mallory", clock.next()));
+    let process = Process::start(&folder);
+    receiver.wait_for("mallory");
+    assert!(process.said().contains("unfinished at the end of the file"), "{}", process.said());
+    assert_eq!(receiver.subjects().len(), 2, "{:?}", receiver.subjects());
 }
 
 #[test]
