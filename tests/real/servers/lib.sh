@@ -2,7 +2,8 @@
 #
 # A recipe is servers/NAME/recipe.sh with
 #   NAME_needs            the tools it wants on the PATH
-#   NAME_install DIR      fills the empty DIR; done once, kept in the cache under the hash of the recipe's files
+#   NAME_files            folders beside its own, relative to it, whose files it is made from; none if not set
+#   NAME_install DIR      fills the empty DIR; done once, kept in the cache under the hash of all these files
 #   NAME_prepare DIR      in the server's own working directory: calls `serve` and `ready_when`, exports where it listens;
 #                         one that only builds a tool calls neither and exports where the tool is
 # All of them find their own files in $recipe. They run under `set -e`: nobody may call them behind `||` or `if`.
@@ -43,11 +44,11 @@ need() {
 
 # install NAME: sets installed[NAME], installing the server if the cache has none for these files.
 install() {
-    local recipe=$servers/$1 needs=$1_needs key dir
+    local recipe=$servers/$1 needs=$1_needs files=$1_files key dir
     # shellcheck source=/dev/null
     . "$recipe/recipe.sh"
     need sha256sum flock ${!needs}
-    key=$(cd "$recipe" && find . -type f | LC_ALL=C sort | xargs sha256sum | sha256sum)
+    key=$(cd "$recipe" && find . ${!files-} -type f | LC_ALL=C sort | xargs sha256sum | sha256sum)
     dir=$cache/$1-${key:0:12}
     mkdir -p "$cache"
     # One installation at a time, and only a finished one gets the name that counts.
