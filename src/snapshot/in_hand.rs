@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use crate::state::disk;
+use crate::state::{disk, is_full};
 
 /// A record's SHA-256, written over the one before, and behind it that of the record which was in hand at the death
 /// before. Neither is synced: they have to outlive the process, not the machine.
@@ -44,7 +44,7 @@ impl InHand {
     /// # Errors
     /// When it cannot be written.
     pub fn suspect_last(&self) -> io::Result<()> {
-        disk::write_at(&self.file, &self.last.unwrap_or(NONE), SUSPECT_AT)?;
+        self.write(&self.last.unwrap_or(NONE), SUSPECT_AT)?;
         self.clear()
     }
 
@@ -61,7 +61,7 @@ impl InHand {
     /// # Errors
     /// When it cannot be written.
     pub fn note(&self, hash: &[u8; 32]) -> io::Result<()> {
-        disk::write_at(&self.file, hash, 0)
+        self.write(hash, 0)
     }
 
     /// Says that no record is in hand.
@@ -69,7 +69,15 @@ impl InHand {
     /// # Errors
     /// When it cannot be written.
     pub fn clear(&self) -> io::Result<()> {
-        disk::write_at(&self.file, &NONE, 0)
+        self.write(&NONE, 0)
+    }
+
+    /// On a full disk nothing is noted: at worst the process dies more often before it passes a record.
+    fn write(&self, hash: &[u8; 32], at: u64) -> io::Result<()> {
+        match disk::write_at(&self.file, hash, at) {
+            Err(error) if is_full(&error) => Ok(()),
+            other => other,
+        }
     }
 }
 

@@ -134,6 +134,8 @@ fn the_record_in_hand_is_known_to_the_next_life() {
     lab.open().in_hand().unwrap().suspect_last().unwrap();
     let next = lab.open().in_hand().unwrap();
     assert_eq!((next.last(), next.suspect()), (None, Some([9; 32])));
+    fault::fail_next(Op::Write, io::ErrorKind::StorageFull);
+    next.note(&[9; 32]).expect("a full disk keeps nobody from working");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What tests of the whole road stand on: a folder with a log and a configuration, the binary, a webhook's receiver.
 
 // Each test that includes this uses its own part of it.
-#![allow(dead_code, unused_imports, clippy::unwrap_used, clippy::panic)]
+#![allow(dead_code, unused_imports, clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 mod dice;
 mod events;

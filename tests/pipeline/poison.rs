@@ -15,7 +15,7 @@ use gatecrier::pipeline;
 use gatecrier::server::Readiness;
 use tokio_util::sync::CancellationToken;
 
-use crate::lab::{Attack, Clock, Folder, Receiver, wait_for};
+use crate::lab::{Attack, Clock, Folder, Process, Receiver, wait_for};
 
 /// Names the folder for a copy of this test that is to die.
 const CHILD: &str = "GATECRIER_TEST_POISONED";
@@ -135,21 +135,18 @@ fn whoever_is_killed_again_and_again_passes_nothing() {
     let (mut clock, mut users) = (Clock::now(), 0);
     // Far more starts than it takes to become careful, each of them killed at work.
     for _ in 0..8 {
-        let mut process = crate::lab::Process::start(&folder);
-        for _ in 0..300 {
+        let process = Process::start(&folder);
+        let first = format!("eve-{users} ");
+        wait_for("an alert of this life", || {
+            let lines = Attack::by(&format!("eve-{users}"), clock.next()) + &Attack::harmless(clock.next()).repeat(40);
+            folder.write(&lines);
             users += 1;
-            folder.write(
-                &(Attack::by(&format!("eve-{users}"), clock.next()) + &Attack::harmless(clock.next()).repeat(40)),
-            );
-            if users % 300 > 250 && receiver.has(&format!("eve-{} ", users - 100)) {
-                break;
-            }
-        }
-        assert!(!process.has_ended());
+            receiver.has(&first)
+        });
         process.kill();
     }
     folder.write(&Attack::by("last", clock.next()));
-    let _process = crate::lab::Process::start(&folder);
+    let _process = Process::start(&folder);
     receiver.wait_for("last");
     let subjects = receiver.subjects();
     assert_eq!(subjects.len(), users + 1, "everybody is told of, and no record is called poison");

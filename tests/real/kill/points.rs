@@ -11,6 +11,12 @@ const ATTACKS: usize = 3;
 /// Rotations; each asks for a snapshot.
 const ROUNDS: usize = 4;
 
+/// An id's subject and count.
+type Told = BTreeMap<String, (String, u64)>;
+
+/// The exit code and what was said.
+type Ended = (Option<i32>, String);
+
 /// The log in pieces, each of which is a file in the end.
 fn log() -> Vec<Vec<String>> {
     let mut clock = Clock::now();
@@ -18,7 +24,7 @@ fn log() -> Vec<Vec<String>> {
     (0..ROUNDS).map(|round| (0..ATTACKS).map(|n| attack(round * ATTACKS + n)).collect()).collect()
 }
 
-fn told(receiver: &Receiver) -> BTreeMap<String, (String, u64)> {
+fn told(receiver: &Receiver) -> Told {
     let entry = |(id, alert): (String, serde_json::Value)| {
         (id, (alert["subject"].as_str().unwrap().to_owned(), alert["count"].as_u64().unwrap()))
     };
@@ -26,10 +32,7 @@ fn told(receiver: &Receiver) -> BTreeMap<String, (String, u64)> {
 }
 
 /// Writes the log while `first` watches, then watches until everything is told of. Says how `first` ended, if it did.
-fn run(
-    call: Option<(&str, &str, usize)>,
-    log: &[Vec<String>],
-) -> (BTreeMap<String, (String, u64)>, Option<(Option<i32>, String)>) {
+fn run(call: Option<(&str, &str, usize)>, log: &[Vec<String>]) -> (Told, Option<Ended>) {
     let receiver = Receiver::start();
     // It may die before it has begun: then it begins with what was rotated since.
     let folder = Folder::with(", backups_at_first_start: true", &webhook(receiver.address));
