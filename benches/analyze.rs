@@ -138,10 +138,7 @@ fn table(log: &Log) -> bool {
         times.sort_by(f64::total_cmp);
         times[ROUNDS / 2]
     };
-    println!(
-        "{:12}{:>10}{:>14}{:>12}{:>8}   {}",
-        log.name, "MB/s", "events/s", "ns/event", "ratio", "(medians of one run)"
-    );
+    println!("{:12}{:>10}{:>14}{:>12}{:>8}   (medians of one run)", log.name, "MB/s", "events/s", "ns/event", "ratio");
     for (at, (name, _)) in ways.iter().enumerate() {
         let (time, events) = (median(at), log.events as f64);
         let (speed, ratio) = (log.bytes as f64 / time / 1e6, median(0) / time);

@@ -21,7 +21,7 @@ pub struct Snapshot {
 struct Written<'m> {
     sources: Vec<(&'m SourceId, &'m SourceMemory)>,
     throttle: &'m Throttle,
-    held: Vec<Box<Hit>>,
+    held: Vec<Hit>,
 }
 
 #[derive(Deserialize)]
@@ -39,7 +39,7 @@ impl Analyzer {
     pub fn snapshot(&self) -> serde_json::Result<Snapshot> {
         let mut sources: Vec<_> = self.sources.iter().collect();
         sources.sort_by_key(|(source, _)| *source);
-        let held = self.held.iter().map(|Reverse(held)| held.clone().shown(&self.detectors)).collect();
+        let held = self.held.iter().map(|Reverse(held)| *held.clone().shown(&self.detectors)).collect();
         let bytes = serde_json::to_vec(&Written { sources, throttle: &self.throttle, held })?;
         Ok(Snapshot { bytes })
     }
