@@ -33,6 +33,8 @@ pub struct Life {
 struct Gap {
     from: String,
     to: String,
+    /// What was said of it.
+    detail: String,
 }
 
 impl Gap {
@@ -40,7 +42,10 @@ impl Gap {
         let text = alert["summary"].as_str().unwrap();
         let (_, range) = text.split_once(" are missing between ").unwrap();
         let (from, rest) = range.split_once(" and ").unwrap();
-        Self { from: from.to_owned(), to: rest[..from.len()].to_owned() }
+        // Where nothing was read before, all times are later.
+        let from = if from == "the beginning" { "" } else { from };
+        let (to, detail) = rest.split_once(": ").unwrap();
+        Self { from: from.to_owned(), to: to.to_owned(), detail: detail.to_owned() }
     }
 
     /// Timestamps of the same length sort like the times they stand for.
@@ -81,6 +86,7 @@ pub fn check(written: &[Written], lives: &[Life], alerts: &[Value]) {
     }
     let mut replayed = 0;
     for gap in &gaps {
+        println!("a gap between {} and {}: {}", gap.from, gap.to, gap.detail);
         let inside: Vec<_> = written.iter().filter(|event| gap.covers(event)).collect();
         assert!(!inside.is_empty(), "{gap:?} was invented: nothing was written then");
         assert!(

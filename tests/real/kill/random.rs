@@ -18,8 +18,10 @@ fn killed_at_random_it_loses_only_what_was_pruned_and_says_so() {
     let mut dice = Dice::from_env("GATECRIER_TEST_SEED");
     let receiver = Receiver::start();
     let folder = Folder::telling(receiver.address);
-    // A first start begins with the live file: it is made before anything can be rotated.
-    folder.write("");
+    // A first start begins with the live file: it is made before anything can be rotated. It is not empty, for an
+    // empty one cannot be recognised once it is compressed.
+    let mut clock = Clock::now();
+    folder.write(&Attack::harmless(clock.next()));
     let first = Process::start(&folder);
     wait_for("a position to be saved", || folder.state.join("snapshot-prod.b").exists());
     first.kill();
@@ -40,7 +42,6 @@ fn killed_at_random_it_loses_only_what_was_pruned_and_says_so() {
     let (process, began) = (Process::start(&folder), Instant::now());
     std::thread::sleep(Duration::from_secs(2));
     let written = writer.finish();
-    let mut clock = Clock::now();
     clock.skip_seconds((7200 + 60) * kills as i64);
     folder.write(&Attack::by("last", clock.next()));
     receiver.wait_for("last");
