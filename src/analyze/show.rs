@@ -102,15 +102,15 @@ fn request(facts: &Facts<'_, '_>) -> Request {
     }
 }
 
+/// The id, or of a longer one its beginning, length and hash, within the same limit.
 fn audit_id(id: Text<'_>) -> String {
     let id = id.decode();
-    match id.char_indices().nth(AUDIT_ID_CHARS_MAX) {
-        None => id.into_owned(),
-        Some((end, _)) => {
-            let digest = mask::unreadable(id.as_bytes()).sha256;
-            format!("{}… ({} bytes, sha256 {digest})", &id[..end], id.len())
-        }
+    if id.chars().count() <= AUDIT_ID_CHARS_MAX {
+        return id.into_owned();
     }
+    let begin: String = id.chars().take(20).collect();
+    let sha256 = mask::unreadable(id.as_bytes()).sha256;
+    format!("{begin}… ({} bytes, {})", id.len(), &sha256[..16])
 }
 
 fn evidence(facts: &Facts<'_, '_>) -> Option<Evidence> {
