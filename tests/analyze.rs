@@ -210,6 +210,19 @@ proptest! {
 }
 
 #[test]
+fn an_item_of_a_list_that_lacks_its_id_is_told_in_full() {
+    let list = concat!(
+        r#"{"kind":"EventList","apiVersion":"audit.k8s.io/v1","items":[{"verb":"list","requestURI":"/api/v1/secrets","#,
+        r#""user":{"username":"eve"},"sourceIPs":["192.0.2.9"],"objectRef":{"resource":"secrets"},"#,
+        r#""responseStatus":{"code":200},"stageTimestamp":"2026-01-01T00:00:00.000002Z"}]}"#,
+    );
+    let alerts = run(&mut analyzer(), vec![cut("one", list.as_bytes(), 1)], |_| 0);
+    let alert = alerts.values().next().unwrap();
+    assert!(alert.summary.starts_with("eve listed secrets in all namespaces from 192.0.2.9"), "{}", alert.summary);
+    assert!(alert.client.is_some() && alert.request.is_some() && alert.evidence.is_some());
+}
+
+#[test]
 fn a_replay_says_nothing_new_and_takes_the_ids_that_were_said() {
     let (log, _) = one_log();
     let first = run(&mut suspicious(), vec![cut("one", log, 100)], |_| 0);

@@ -9,8 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::show;
-use crate::batch::Framing;
-use crate::decode::{Record, decode};
+use crate::decode;
 use crate::detect::{Detector, Findings};
 use crate::enrich::{Facts, Origin, Who};
 use crate::event::Timestamp;
@@ -55,12 +54,8 @@ impl Held {
     /// The whole hit.
     pub(super) fn shown(mut self, detectors: &[Box<dyn Detector>]) -> Box<Hit> {
         if let Some(Rest { record, who, origin }) = self.rest.take() {
-            decode(&record, Framing::Documents, &mut |read| {
-                if let Record::Event(event) = read {
-                    let facts = Facts::new(&event, Arc::clone(&who), Arc::clone(&origin));
-                    complete(&mut self.hit, &facts, detectors);
-                }
-            });
+            let event = decode::again(&record);
+            complete(&mut self.hit, &Facts::new(&event, who, origin), detectors);
         }
         self.hit
     }

@@ -55,6 +55,12 @@ pub fn decode<'a>(bytes: &'a [u8], framing: Framing, each: &mut impl FnMut(Recor
     }
 }
 
+/// Reads an event once more from its own bytes. Unlike [`decode()`] it does not ask what makes it one: an item of a
+/// list may lack even its id.
+pub fn again(bytes: &[u8]) -> Event<'_> {
+    record::again(bytes)
+}
+
 /// Reads the records from `start` to the end of `bytes`: a line, or documents one after the other.
 fn stretch<'a>(bytes: &'a [u8], start: usize, each: &mut impl FnMut(Record<'a>)) {
     let mut at = start;

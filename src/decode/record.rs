@@ -46,6 +46,13 @@ pub(super) fn read<'a>(bytes: &'a [u8], cursor: &mut Cursor<'a>, each: &mut impl
     }
 }
 
+/// Reads what was an event before, as far as it goes.
+pub(super) fn again(bytes: &[u8]) -> Event<'_> {
+    let mut event = Event { bytes, ..Event::default() };
+    event.marks.truncated = members(&mut Cursor::new(bytes), |key, cursor| field(&mut event, key, cursor)).is_err();
+    event
+}
+
 /// Hands over what stands of a faulty record, when it stands for a request at all.
 fn salvage<'a>(mut event: Event<'a>, bytes: &'a [u8], each: &mut impl FnMut(Event<'a>)) -> bool {
     let speaks = is_audit(&event) && !event.verb.is_empty();
