@@ -168,4 +168,6 @@ pub fn document_length(bytes: &[u8]) -> Option<usize> {
 }
 
 #[cfg(test)]
+mod against_serde;
+#[cfg(test)]
 mod tests;

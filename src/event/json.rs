@@ -3,7 +3,11 @@
 //! It never recurses, so depth costs nothing, and it does not look at what it steps over, so bytes that are
 //! not text, numbers no machine can hold and duplicate keys cost nothing either.
 
+mod lanes;
+mod skip;
+
 use super::{Raw, Text};
+use skip::{brackets_end, string_end};
 
 /// Why a value could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,42 +92,6 @@ impl<'a> Cursor<'a> {
     /// The rest of the bytes.
     pub fn rest(&self) -> &'a [u8] {
         &self.bytes[self.at..]
-    }
-}
-
-/// The offset after the quote that ends the string whose contents begin at `from`.
-#[inline]
-fn string_end(bytes: &[u8], from: usize) -> Option<usize> {
-    let mut at = from;
-    loop {
-        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
-        if bytes[at] == b'"' {
-            return Some(at + 1);
-        }
-        at += 2;
-    }
-}
-
-/// The offset after the bracket that closes the one at `from`.
-fn brackets_end(bytes: &[u8], from: usize) -> Option<usize> {
-    let mut depth = 0usize;
-    let mut at = from;
-    loop {
-        match *bytes.get(at)? {
-            b'"' => at = string_end(bytes, at + 1)?,
-            b'{' | b'[' => {
-                depth += 1;
-                at += 1;
-            }
-            b'}' | b']' => {
-                depth -= 1;
-                at += 1;
-                if depth == 0 {
-                    return Some(at);
-                }
-            }
-            _ => at += 1,
-        }
     }
 }
 
