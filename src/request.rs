@@ -89,11 +89,21 @@ struct Told {
     alert: Option<String>,
 }
 
+impl Told {
+    /// Of nothing yet. Nearly every request is counted for two things: an alert, and what was found.
+    fn received_at(received: Timestamp) -> Self {
+        Self { received, counted: Vec::with_capacity(2), alert: None }
+    }
+}
+
+/// Nobody can choose keys that collide: they are SHA-256 already, and the hash of them is seeded.
+type Hashing = foldhash::fast::RandomState;
+
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Generation {
-    records: HashSet<Key>,
+    records: HashSet<Key, Hashing>,
     #[serde(with = "crate::request::as_list")]
-    requests: HashMap<Key, Told>,
+    requests: HashMap<Key, Told, Hashing>,
 }
 
 /// The requests that something was found in, bounded.
@@ -153,27 +163,30 @@ impl Requests {
         if let Some(told) = self.old.requests.remove(&request) {
             self.young.requests.insert(request, told);
         }
-        self.young.requests.entry(request).or_insert_with(|| Told { received, ..Told::default() })
+        self.young.requests.entry(request).or_insert_with(|| Told::received_at(received))
     }
 }
 
 /// Writes a map as a list of pairs, since JSON has no keys but strings.
 pub(crate) mod as_list {
     use std::collections::HashMap;
-    use std::hash::Hash;
+    use std::hash::{BuildHasher, Hash};
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    pub(crate) fn serialize<K: Serialize, V: Serialize, S: Serializer>(
-        map: &HashMap<K, V>,
+    pub(crate) fn serialize<K: Serialize, V: Serialize, H, S: Serializer>(
+        map: &HashMap<K, V, H>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(map)
     }
 
-    pub(crate) fn deserialize<'de, K: Deserialize<'de> + Eq + Hash, V: Deserialize<'de>, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<HashMap<K, V>, D::Error> {
+    pub(crate) fn deserialize<'de, K, V, H, D: Deserializer<'de>>(deserializer: D) -> Result<HashMap<K, V, H>, D::Error>
+    where
+        K: Deserialize<'de> + Eq + Hash,
+        V: Deserialize<'de>,
+        H: BuildHasher + Default,
+    {
         Ok(Vec::<(K, V)>::deserialize(deserializer)?.into_iter().collect())
     }
 }

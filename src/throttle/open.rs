@@ -109,8 +109,7 @@ impl Open {
     /// Adds the finding to the reasons, or lets its graver or later form stand for what is there. Says whether it is a
     /// new one.
     fn note_reason(&mut self, finding: &Finding, hit: &Hit) -> bool {
-        let pair = Pair::of(finding);
-        let same = |reason: &&mut Reason| reason.rule == pair.rule && reason.subject == pair.subject;
+        let same = |reason: &&mut Reason| reason.rule == finding.rule.id && reason.subject == finding.subject;
         if let Some(known) = self.alert.reasons.iter_mut().find(same) {
             let later = self.shown == hit.keys.request && finding.severity == known.severity;
             if later || finding.severity > known.severity {
@@ -124,6 +123,7 @@ impl Open {
         if self.folds {
             return false;
         }
+        let pair = Pair::of(finding);
         if !self.pairs.contains(&pair) {
             self.pairs.push(pair);
         }
