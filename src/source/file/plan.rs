@@ -113,7 +113,7 @@ fn find(candidates: &[Candidate], mark: &Mark, line_bytes_max: usize) -> io::Res
 
 /// The file is gone, or no longer what it was: reads all that came later.
 fn after_loss(logs: Vec<Log>, mark: &Mark) -> Plan {
-    let (newer, done): (Vec<Log>, Vec<Log>) = logs.into_iter().partition(|log| log.live || log.time_ms > mark.time_ms);
+    let (newer, done) = newer_and_done(logs, mark);
     let same_inode = newer.last().is_some_and(|live| live.inode == mark.inode);
     // Without a time of birth, a backup made since says that the number was used again.
     let same_live = same_inode && (newer.len() == 1 || newer.last().is_some_and(|live| live.inode.surely(mark.inode)));
@@ -130,6 +130,19 @@ fn after_loss(logs: Vec<Log>, mark: &Mark) -> Plan {
         waiting.first_mut().into_iter().for_each(|first| first.before = Some(gone(mark, first)));
     }
     Plan { done, reader: None, waiting }
+}
+
+/// What came after the file of the mark, and what did not. Where that file is a backup among them, later ones are known
+/// by their order as well as by their times: those of files that are written come from the kernel's clock, which is
+/// some milliseconds behind the one that rotations are stamped by.
+fn newer_and_done(logs: Vec<Log>, mark: &Mark) -> (Vec<Log>, Vec<Log>) {
+    let own = logs.iter().position(|log| !log.live && log.inode.surely(mark.inode));
+    let (mut newer, mut done) = (Vec::new(), Vec::new());
+    for (index, log) in logs.into_iter().enumerate() {
+        let later = log.time_ms > mark.time_ms || own.is_some_and(|own| index > own);
+        if log.live || later { newer.push(log) } else { done.push(log) }
+    }
+    (newer, done)
 }
 
 fn cut_short(mark: &Mark) -> Before {
@@ -159,4 +172,40 @@ fn queue(current: Option<&Log>, logs: Vec<Log>) -> Vec<Log> {
         }
     }
     waiting
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+
+    use super::*;
+    use crate::source::file::family::Family;
+    use crate::source::file::identity::{Head, Window};
+
+    #[test]
+    fn a_file_written_within_the_tick_of_a_rotation_still_comes_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["audit-2026-11-25T07-00-00.405.log", "audit-2026-11-25T07-00-00.406.log", "audit.log"] {
+            File::create(folder.path().join(name)).unwrap();
+        }
+        let live = folder.path().join("audit.log");
+        fs::write(&live, "{}\n").unwrap();
+        let members = Family::new(live, None).list().unwrap();
+        let mut logs: Vec<_> = members.into_iter().map(|member| Log::open(member).unwrap().0).collect();
+        let blank = logs[1].clone();
+        // Held although it was rotated and removed since; its time is that of its last write, by the coarser clock.
+        let held = Log { live: false, time_ms: blank.time_ms, ..logs[2].clone() };
+        logs.insert(2, held);
+        let mark = Mark {
+            path: blank.path.display().to_string(),
+            inode: blank.inode,
+            head: Head::default(),
+            offset: 30,
+            tail: Window::default().tail(),
+            time_ms: blank.time_ms,
+        };
+        let (newer, done) = newer_and_done(logs, &mark);
+        assert_eq!((newer.len(), done.len()), (2, 2), "{newer:?}");
+        assert!(!newer[0].live && newer[1].live);
+    }
 }
