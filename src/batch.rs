@@ -122,6 +122,13 @@ pub struct Batch {
     pub at_end: bool,
 }
 
+impl Batch {
+    /// Where the record at `offset` of the bytes stands.
+    pub fn place(&self, offset: usize) -> Place {
+        Place { name: Arc::clone(&self.start.name), offset: self.start.offset + offset as u64 }
+    }
+}
+
 /// What a source has to say besides records. It stands in the stream at the place where it happened.
 #[derive(Debug, Clone)]
 pub struct Notice {

@@ -53,6 +53,7 @@ pub mod source;
 pub mod amount;
 pub mod cli;
 pub mod config;
+pub mod hex;
 pub mod metrics;
 pub mod pipeline;
 pub mod secret;

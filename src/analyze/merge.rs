@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::panic::catch_unwind;
 
 use super::LATENESS_SECONDS;
-use crate::batch::{Batch, Framing, Input, NoticeKind, SourceId};
+use crate::batch::{Batch, Input, NoticeKind, SourceId};
 use crate::decode::{self, Record};
 use crate::event::Timestamp;
 
@@ -123,12 +123,9 @@ impl<T> Lane<T> {
     }
 }
 
-/// The time of a batch's first event that has one.
+/// The time of a batch's first record.
 fn first_time(batch: &Batch) -> Option<Timestamp> {
-    let end = match batch.framing {
-        Framing::Lines => memchr::memchr(b'\n', &batch.bytes).map_or(batch.bytes.len(), |end| end + 1),
-        Framing::Documents => batch.bytes.len(),
-    };
+    let end = decode::record_length(&batch.bytes, batch.framing);
     let mut first = None;
     decode::decode(&batch.bytes[..end], batch.framing, &mut |record| {
         if let Record::Event(event) = record {
@@ -141,7 +138,7 @@ fn first_time(batch: &Batch) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::batch::{ClusterId, Place, Position};
+    use crate::batch::{ClusterId, Framing, Place, Position};
 
     fn batch(source: &str, second: u32, at_end: bool) -> Input {
         let source = SourceId::new(source);

@@ -14,7 +14,6 @@ mod show;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -189,7 +188,7 @@ impl Analyzer {
         decode::decode(&batch.bytes, batch.framing, &mut |record| match record {
             Record::Event(event) => self.event(&event, batch, &mut memory, out),
             Record::Unreadable(unreadable) => {
-                let place = place(batch, unreadable.offset);
+                let place = batch.place(unreadable.offset);
                 let remains = crate::mask::unreadable(unreadable.bytes);
                 self.unreadable(&batch.source, place, unreadable.reason, remains, &mut memory, out);
             }
@@ -218,11 +217,11 @@ impl Analyzer {
         }
         if event.is_truncated() {
             let remains = crate::mask::unreadable(event.bytes());
-            self.source_rules.cut(&batch.source, &place(batch, event.offset()), &mut self.findings);
+            self.source_rules.cut(&batch.source, &batch.place(event.offset()), &mut self.findings);
             out.quarantined.push(Quarantined {
                 time: time.or(memory.newest).unwrap_or_default(),
                 source: batch.source.clone(),
-                place: place(batch, event.offset()),
+                place: batch.place(event.offset()),
                 reason: "truncated",
                 remains,
             });
@@ -261,11 +260,6 @@ impl Analyzer {
         }
         self.sources = sources;
     }
-}
-
-/// Where a record of a batch stands.
-fn place(batch: &Batch, offset: usize) -> Place {
-    Place { name: Arc::clone(&batch.start.name), offset: batch.start.offset + offset as u64 }
 }
 
 #[cfg(test)]

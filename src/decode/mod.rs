@@ -158,6 +158,15 @@ fn skip_padding(bytes: &[u8], from: usize) -> (usize, bool) {
     }
 }
 
+/// The length of the first record, what separates it from the next included; of one that is not whole, all there is.
+pub fn record_length(bytes: &[u8], framing: Framing) -> usize {
+    let length = match framing {
+        Framing::Lines => memchr::memchr(b'\n', bytes).map(|end| end + 1),
+        Framing::Documents => document_length(bytes),
+    };
+    length.unwrap_or(bytes.len())
+}
+
 /// The length of the JSON document at the start of `bytes`, white space before it included, once all of it is there.
 pub fn document_length(bytes: &[u8]) -> Option<usize> {
     let (start, _) = skip_padding(bytes, 0);

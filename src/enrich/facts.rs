@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use crate::event::{Event, ObjectRef};
 
-use super::Shared;
 use super::actor::{Kind as ActorKind, User};
 use super::client::{Flags, Forwarded, Trusted, effective, parse_source_ips};
 use super::network::{UnknownMeans, Zone};
@@ -126,9 +125,9 @@ pub struct Facts<'e, 'a> {
     /// The event.
     pub event: &'e Event<'a>,
     /// Who asked.
-    pub who: Shared<Who>,
+    pub who: Arc<Who>,
     /// From where.
-    pub origin: Shared<Origin>,
+    pub origin: Arc<Origin>,
     object: OnceCell<ObjectRef<'a>>,
     action: OnceCell<Action>,
     outcome: OnceCell<Outcome>,

@@ -14,8 +14,6 @@ pub mod request;
 pub mod scope;
 pub mod trust;
 
-use std::sync::Arc;
-
 use crate::event::Event;
 
 pub use facts::{Facts, Origin, Who};
@@ -55,6 +53,3 @@ impl Enricher {
         &self.trust
     }
 }
-
-/// Shared, because the same few make up nearly all traffic.
-type Shared<T> = Arc<T>;

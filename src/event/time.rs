@@ -31,11 +31,6 @@ impl Timestamp {
         Self(self.0.saturating_add(seconds.saturating_mul(MICROS)))
     }
 
-    /// Whole seconds from `earlier` to this moment; negative when it is later.
-    pub const fn seconds_since(self, earlier: Self) -> i64 {
-        self.0.saturating_sub(earlier.0) / MICROS
-    }
-
     /// Reads RFC 3339. The API server's own form, `2006-01-02T15:04:05.000000Z`, is read without a calendar library.
     pub fn parse(text: &[u8]) -> Option<Self> {
         parse_fixed(text).or_else(|| {

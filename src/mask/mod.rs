@@ -9,6 +9,7 @@ mod words;
 use sha2::{Digest, Sha256};
 
 use crate::event::{Event, Raw, Text};
+use crate::hex::hex;
 use body::Masker;
 use words::{mask_free_text, names_credential};
 
@@ -179,16 +180,6 @@ const PREFIX_SEARCH_BYTES: usize = 64 * 1024;
 
 /// Longest text kept of an unreadable record.
 const PREFIX_CHARS_MAX: usize = 4096;
-
-/// Lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        for nibble in [byte >> 4, byte & 15] {
-            text.push(char::from(b"0123456789abcdef"[usize::from(nibble)]));
-        }
-        text
-    })
-}
 
 #[cfg(test)]
 mod tests;

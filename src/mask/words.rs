@@ -20,14 +20,14 @@ const CREDENTIAL_WORDS: [&str; 15] = [
 ];
 
 /// Ends of a name that only points at a credential or describes it.
-const POINTER_ENDS: [&str; 10] = ["name", "ref", "refs", "path", "file", "type", "seconds", "policy", "id", "audience"];
+const POINTER_ENDS: [&str; 9] = ["name", "ref", "refs", "path", "file", "type", "seconds", "policy", "audience"];
 
 /// Whether a key, parameter or flag of this name holds a credential.
 pub(super) fn names_credential(name: &str) -> bool {
     let plain: String =
         name.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect();
     let is_id = plain.ends_with("id") && !plain.ends_with("sessionid");
-    let points = POINTER_ENDS.iter().any(|end| *end != "id" && plain.ends_with(end)) || is_id;
+    let points = is_id || POINTER_ENDS.iter().any(|end| plain.ends_with(end));
     !points && CREDENTIAL_WORDS.iter().any(|word| plain.contains(word))
 }
 

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use crate::analyze::{Analyzer, Output};
-use crate::batch::{Batch, Framing, Input, Notice, NoticeKind, Place};
-use crate::decode::document_length;
+use crate::batch::{Batch, Input, Notice, NoticeKind};
+use crate::decode::record_length;
 use crate::snapshot::{InHand, Skips};
 
 /// How records are looked at in a life.
@@ -55,28 +55,15 @@ impl Careful {
     }
 }
 
-/// The first record's length, what separates it from the next included.
-fn record_length(bytes: &[u8], framing: Framing) -> usize {
-    let length = match framing {
-        Framing::Lines => memchr::memchr(b'\n', bytes).map(|end| end + 1),
-        Framing::Documents => document_length(bytes),
-    };
-    length.unwrap_or(bytes.len())
-}
-
-fn place(batch: &Batch, start: usize) -> Place {
-    Place { name: batch.start.name.clone(), offset: batch.start.offset + start as u64 }
-}
-
 fn piece(batch: &Batch, start: usize, bytes: Bytes) -> Input {
-    Input::Batch(Batch { bytes, start: place(batch, start), ..batch.clone() })
+    Input::Batch(Batch { bytes, start: batch.place(start), ..batch.clone() })
 }
 
 fn poison(batch: &Batch, start: usize, bytes: Bytes) -> Input {
     Input::Notice(Notice {
         source: batch.source.clone(),
         cluster: batch.cluster.clone(),
-        at: place(batch, start),
+        at: batch.place(start),
         upto: Some(batch.upto.clone()),
         kind: NoticeKind::Poison { bytes },
     })

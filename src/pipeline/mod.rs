@@ -183,7 +183,7 @@ impl World {
         let last = careful.in_hand.last();
         match last.filter(|_| care == Care::Convict || careful.in_hand.suspect() == last) {
             Some(hash) if care != Care::Usual => {
-                let sha256 = crate::mask::hex(&hash);
+                let sha256 = crate::hex::hex(&hash);
                 tracing::error!(sha256, "a record stopped the analysis: it is passed over");
                 careful.skips.add(&hash, store.load()?.generation)?;
                 careful.in_hand.clear().context("remove the note of the record in hand")?;

@@ -3,7 +3,7 @@
 //! One thread a cluster, so that what is handed over in order is on disk in order. While it waits for the disk, more
 //! arrives, and all of that is written with the next fsync.
 
-use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -79,7 +79,7 @@ impl Writer {
                     Message::Save(message) => save = Some(message),
                 }
                 let full = save.is_some() || alerts.len() >= GROUP_ALERTS_MAX;
-                next = if full { None } else { messages.try_recv().map(Some).or_else(hung_up_is_none)? };
+                next = if full { None } else { messages.try_recv().ok() };
             }
             let written = self.write(&mut alerts, &quarantined)?;
             match (written, save) {
@@ -187,12 +187,6 @@ impl Writer {
             let _ = answer.send(position);
         }
         Ok(())
-    }
-}
-
-fn hung_up_is_none(error: TryRecvError) -> anyhow::Result<Option<Message>> {
-    match error {
-        TryRecvError::Empty | TryRecvError::Disconnected => Ok(None),
     }
 }
 

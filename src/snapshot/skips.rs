@@ -8,6 +8,7 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 use super::SaveError;
+use crate::hex::hex;
 use crate::state::replace_file;
 
 /// Most records passed. Beyond it the oldest is forgotten; should it be read again, it is found again.
@@ -81,8 +82,4 @@ impl Skips {
         let bytes = bytes.map_err(|error| SaveError::fatal("write", &self.path, error.into()))?;
         replace_file(&self.path, &bytes)
     }
-}
-
-fn hex(hash: &[u8; 32]) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }

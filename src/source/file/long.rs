@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use crate::batch::OVERSIZED_PREFIX_BYTES;
 
-use super::identity::hex;
+use crate::hex::hex;
 
 /// A long line while it is passed over.
 #[derive(Debug)]
