@@ -9,7 +9,7 @@ use anyhow::{Context, anyhow};
 use super::{Outcome, say, table};
 use crate::config::{Config, Source};
 use crate::enrich::trust::Trust;
-use crate::sink::{elasticsearch, loki, stdout, webhook};
+use crate::pipeline::sinks::{self, AnySink};
 use crate::terminal::escape_terminal;
 
 /// Longest wait for one sink's answer.
@@ -82,8 +82,11 @@ fn overview(config: &Config) -> String {
         let whom = format!("{}, {}", plural(policy.users.len(), "user"), plural(policy.groups.len(), "group"));
         row("policy", &policy.name, format!("{whom}, only from {}", policy.zones.join(", ")));
     }
-    for (name, detail) in sinks(config) {
-        row("sink", &name, detail);
+    if config.sinks.is_empty() {
+        row("sink", "stdout", "as no sink is named".to_owned());
+    }
+    for sink in sinks::list(&config.sinks) {
+        row("sink", &sink.label('.'), sink.to().to_owned());
     }
     let tls = if config.server.tls.is_some() { "https" } else { "http" };
     row("server", &format!("{tls}://{}", config.server.listen), "/healthz /readyz /metrics".to_owned());
@@ -121,21 +124,6 @@ fn plural(count: usize, thing: &str) -> String {
     if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
 }
 
-fn sinks(config: &Config) -> Vec<(String, String)> {
-    let mut all = Vec::new();
-    if config.sinks.stdout.is_some() || config.sinks.is_empty() {
-        let note = if config.sinks.is_empty() { "as no sink is named" } else { "" };
-        all.push(("stdout".to_owned(), note.to_owned()));
-    }
-    all.extend(
-        config.sinks.webhook.iter().map(|(name, sink)| (format!("webhook.{name}"), sink.url.origin().to_owned())),
-    );
-    all.extend(config.sinks.loki.iter().map(|(name, sink)| (format!("loki.{name}"), sink.url.origin().to_owned())));
-    let elasticsearch = config.sinks.elasticsearch.iter();
-    all.extend(elasticsearch.map(|(name, sink)| (format!("elasticsearch.{name}"), sink.url.origin().to_owned())));
-    all
-}
-
 /// Asks each sink whether it would take alerts.
 fn connect(config: &Config, out: &mut impl Write) -> anyhow::Result<Outcome> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
@@ -151,29 +139,15 @@ fn connect(config: &Config, out: &mut impl Write) -> anyhow::Result<Outcome> {
         writeln!(out, "{line}")
     };
     runtime.block_on(async {
-        if let Some(sink) = &config.sinks.stdout {
-            told("stdout".to_owned(), ask(stdout::Stdout::new(sink), async |sink| sink.check().await).await)?;
-        }
-        for (name, sink) in &config.sinks.webhook {
-            let answer = ask(webhook::Webhook::new(sink), async |sink| sink.check().await).await;
-            told(format!("webhook.{name}"), answer)?;
-        }
-        for (name, sink) in &config.sinks.loki {
-            told(format!("loki.{name}"), ask(loki::Loki::new(sink), async |sink| sink.check().await).await)?;
-        }
-        for (name, sink) in &config.sinks.elasticsearch {
-            let answer = ask(elasticsearch::Elasticsearch::new(sink), async |sink| sink.check().await).await;
-            told(format!("elasticsearch.{name}"), answer)?;
+        for sink in sinks::list(&config.sinks) {
+            told(sink.label('.'), ask(sink.build()).await)?;
         }
         std::io::Result::Ok(())
     })?;
     Ok(outcome)
 }
 
-async fn ask<S>(
-    sink: anyhow::Result<S>,
-    check: impl AsyncFnOnce(S) -> anyhow::Result<String>,
-) -> anyhow::Result<String> {
+async fn ask(sink: anyhow::Result<AnySink>) -> anyhow::Result<String> {
     let late = |_| anyhow!("no answer within {} s", CONNECT_TIMEOUT.as_secs());
-    tokio::time::timeout(CONNECT_TIMEOUT, check(sink?)).await.map_err(late)?
+    tokio::time::timeout(CONNECT_TIMEOUT, sink?.check()).await.map_err(late)?
 }

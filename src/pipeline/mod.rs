@@ -8,6 +8,7 @@ mod careful;
 mod life;
 mod own;
 mod read;
+pub mod sinks;
 mod tell;
 mod think;
 mod write;

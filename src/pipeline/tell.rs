@@ -5,15 +5,12 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::sinks::{AnySink, Listed, list};
 use crate::alert::{Alert, Severity};
 use crate::config::Sinks;
 use crate::deliver::{self, Backlog, DeadLetters, deliver};
 use crate::metrics::Metrics;
 use crate::outbox::{AppendError, Outbox, Reader};
-use crate::sink::elasticsearch::Elasticsearch;
-use crate::sink::loki::Loki;
-use crate::sink::stdout::Stdout;
-use crate::sink::webhook::Webhook;
 use crate::sink::{Sink, stdout};
 use crate::state::StateDir;
 
@@ -23,15 +20,7 @@ pub(super) struct Configured {
     pub(super) name: String,
     pub(super) required: bool,
     min_severity: Option<Severity>,
-    sink: Kind,
-}
-
-/// Every kind of sink: a new one is a variant, and a line wherever the compiler asks for it.
-enum Kind {
-    Stdout(Stdout),
-    Webhook(Webhook),
-    Loki(Loki),
-    Elasticsearch(Elasticsearch),
+    sink: AnySink,
 }
 
 /// The configured sinks, ready to send; standard output when none is named.
@@ -39,29 +28,16 @@ enum Kind {
 /// # Errors
 /// A file or a setting that a sink cannot work with.
 pub(super) fn sinks(config: &Sinks) -> anyhow::Result<Vec<Configured>> {
-    let mut sinks = Vec::new();
-    let default = config.is_empty().then(stdout::Config::default);
-    if let Some(config) = config.stdout.as_ref().or(default.as_ref()) {
-        let (min_severity, required) = (config.min_severity, config.required);
-        let sink = Kind::Stdout(Stdout::new(config)?);
-        sinks.push(Configured { name: "stdout".to_owned(), required, min_severity, sink });
-    }
-    for (name, config) in &config.webhook {
-        let (min_severity, required) = (config.min_severity, config.required);
-        let sink = Kind::Webhook(Webhook::new(config)?);
-        sinks.push(Configured { name: format!("webhook-{name}"), required, min_severity, sink });
-    }
-    for (name, config) in &config.loki {
-        let (min_severity, required) = (config.min_severity, config.required);
-        let sink = Kind::Loki(Loki::new(config)?);
-        sinks.push(Configured { name: format!("loki-{name}"), required, min_severity, sink });
-    }
-    for (name, config) in &config.elasticsearch {
-        let (min_severity, required) = (config.min_severity, config.required);
-        let sink = Kind::Elasticsearch(Elasticsearch::new(config)?);
-        sinks.push(Configured { name: format!("elasticsearch-{name}"), required, min_severity, sink });
-    }
-    Ok(sinks)
+    let default = stdout::Config::default();
+    let listed = match config.is_empty() {
+        true => vec![Listed::default_stdout(&default)],
+        false => list(config),
+    };
+    let configured = listed.iter().map(|listed| {
+        let (min_severity, required) = listed.demands();
+        Ok(Configured { name: listed.label('-'), required, min_severity, sink: listed.build()? })
+    });
+    configured.collect()
 }
 
 /// Delivers to every sink until stopped. The tasks end with the set. Says through `broken` when a cursor on the disk is
@@ -83,10 +59,10 @@ pub(super) fn start(
         let lane =
             Lane { name, backlog, state: state.clone(), min_severity, metrics: metrics.clone(), stop: stop.clone() };
         match sink {
-            Kind::Stdout(sink) => tasks.spawn(lane.serve(sink)),
-            Kind::Webhook(sink) => tasks.spawn(lane.serve(sink)),
-            Kind::Loki(sink) => tasks.spawn(lane.serve(sink)),
-            Kind::Elasticsearch(sink) => tasks.spawn(lane.serve(sink)),
+            AnySink::Stdout(sink) => tasks.spawn(lane.serve(sink)),
+            AnySink::Webhook(sink) => tasks.spawn(lane.serve(sink)),
+            AnySink::Loki(sink) => tasks.spawn(lane.serve(sink)),
+            AnySink::Elasticsearch(sink) => tasks.spawn(lane.serve(sink)),
         };
     }
     Ok(tasks)
