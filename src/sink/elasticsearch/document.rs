@@ -38,9 +38,16 @@ struct Kubernetes<'a> {
     audit: &'a RawValue,
 }
 
+/// Deepest nesting of an event that is sent. A deeper one is left out and marked as cut: OpenSearch walks an event by
+/// recursion, and where its stack ends it never answers, so that the alert would be sent again without end. Events come
+/// masked, and so much shallower.
+const NESTING_MAX: usize = 100;
+
 /// The alert's document as one line of JSON, with the founding event or without it.
 pub(super) fn document(alert: &Alert, with_event: bool, now: jiff::Timestamp) -> serde_json::Result<String> {
-    let evidence = alert.evidence.as_ref().filter(|_| with_event);
+    let evidence =
+        alert.evidence.as_ref().filter(|evidence| with_event && nesting(evidence.event.get()) <= NESTING_MAX);
+    let with_event = with_event && evidence.is_some() == alert.evidence.is_some();
     let actor = alert.actor.as_ref();
     let document = Document {
         timestamp: alert.last_seen,
@@ -62,6 +69,26 @@ pub(super) fn document(alert: &Alert, with_event: bool, now: jiff::Timestamp) ->
     let json = serde_json::to_string(&document)?;
     // One line: between the tokens of the event as logged there may be line breaks.
     Ok(if json.contains(['\n', '\r']) { json.replace(['\n', '\r'], " ") } else { json })
+}
+
+/// How deep objects and arrays stand in each other.
+fn nesting(json: &str) -> usize {
+    let (mut depth, mut deepest) = (0usize, 0);
+    let (mut in_string, mut escaped) = (false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
 }
 
 fn event(alert: &Alert, now: jiff::Timestamp) -> Value {
@@ -246,6 +273,20 @@ mod tests {
         let document = value(&sample::alert("a", 1), false);
         check(&document, "/kubernetes", Value::Null);
         check(&document, "/gatecrier/evidence/cut", json!(true));
+    }
+
+    #[test]
+    fn an_event_that_would_exhaust_the_receivers_stack_is_left_out() {
+        let nested = |depth: usize| {
+            let mut alert = sample::alert("a", 1);
+            let event = format!("{}\"[{{\\\"[\"{}", "{\"a\":".repeat(depth), "}".repeat(depth));
+            alert.evidence.as_mut().unwrap().event = RawValue::from_string(event).unwrap();
+            document(&alert, true, jiff::Timestamp::UNIX_EPOCH).unwrap()
+        };
+        assert!(nested(NESTING_MAX).contains("\"kubernetes\":") && nested(NESTING_MAX).contains("\"cut\":false"));
+        assert!(
+            !nested(NESTING_MAX + 1).contains("\"kubernetes\":") && nested(NESTING_MAX + 1).contains("\"cut\":true")
+        );
     }
 
     #[test]
