@@ -58,3 +58,4 @@ pub mod metrics;
 pub mod pipeline;
 pub mod secret;
 pub mod terminal;
+pub mod yaml;

@@ -15,6 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("hex", &[]),
     ("secret", &[]),
     ("terminal", &[]),
+    ("yaml", &["terminal"]),
     ("metrics", &[]),
     ("decode", &["event", "batch"]),
     ("mask", &["event", "hex"]),
@@ -32,7 +33,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("sink", &["alert", "event", "metrics", "secret", "terminal"]),
     ("deliver", &["alert", "event", "metrics", "sink", "terminal"]),
     ("server", &["metrics"]),
-    ("config", &["alert", "amount", "detect", "enrich", "outbox", "server", "sink", "source", "terminal"]),
+    ("config", &["alert", "amount", "detect", "enrich", "outbox", "server", "sink", "source", "terminal", "yaml"]),
     (
         "pipeline",
         &[

@@ -5,12 +5,10 @@ use std::net::SocketAddr;
 
 use ipnet::IpNet;
 
-use super::error::Problem;
-use super::nearest::nearest;
-use super::outline::Outline;
 use super::{Config, Purpose, Source};
 use crate::enrich::network::Cidr;
 use crate::enrich::policy::Config as Policy;
+use crate::yaml::{Outline, Problem, nearest};
 
 /// Longest name of a source, network or sink, characters: names become file names and metric labels.
 const NAME_CHARACTERS_MAX: usize = 64;

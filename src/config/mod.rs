@@ -5,9 +5,6 @@
 
 mod cross;
 mod error;
-mod explain;
-mod nearest;
-mod outline;
 mod paths;
 
 use std::collections::BTreeMap;
@@ -15,9 +12,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer};
 
+pub use crate::yaml::Problem;
+use crate::yaml::{self, Outline};
 use crate::{detect, enrich, outbox, server, sink, source};
-pub use error::{ConfigError, Problem};
-use outline::Outline;
+pub use error::ConfigError;
 
 /// Largest configuration file we read, bytes; a larger one is taken for a mistake. Long address lists
 /// belong into files of their own (`networks.NAME.files`).
@@ -215,6 +213,5 @@ fn parse(text: &str, outline: &Outline<'_>) -> Result<Config, ConfigError> {
     if outline.is_empty() {
         return Ok(Config::default());
     }
-    serde_saphyr::from_str_with_options(text, outline::options())
-        .map_err(|error| ConfigError::from(explain::problem(&error, outline)))
+    yaml::read(text, outline).map_err(ConfigError::from)
 }

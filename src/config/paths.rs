@@ -3,10 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::error::Problem;
-use super::outline::Outline;
 use super::{Config, Sinks};
 use crate::sink::http::{Auth, Tls};
+use crate::yaml::{Outline, Problem};
 
 /// A path in the configuration and the keys that lead to it.
 struct Entry<'a> {

@@ -2,9 +2,9 @@
 
 use serde_saphyr::{Error, MessageFormatter, UserMessageFormatter};
 
-use super::error::Problem;
 use super::nearest::nearest;
 use super::outline::Outline;
+use super::problem::Problem;
 
 /// What the YAML crate found wrong, in our words.
 pub fn problem(error: &Error, outline: &Outline<'_>) -> Problem {
@@ -36,10 +36,9 @@ fn sentence(error: &Error) -> (String, String) {
         }
         Error::Message { msg, .. } => (msg.clone(), String::new()),
         Error::AliasError { error, .. } => sentence(error),
-        Error::MultipleDocuments { .. } => (
-            "a second document begins here".to_owned(),
-            "a configuration is one document: take out the `---`".to_owned(),
-        ),
+        Error::MultipleDocuments { .. } => {
+            ("a second document begins here".to_owned(), "only one document is read: take out the `---`".to_owned())
+        }
         other => (
             format!("this is not YAML as we read it: {}", UserMessageFormatter.format_message(other)),
             "check indentation (spaces, no tabs), brackets and quotes here and on the lines before".to_owned(),
