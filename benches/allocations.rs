@@ -14,11 +14,11 @@ use quiet::{Log, analyze, analyzer, config};
 /// Most allocations an event; a batch may have a few.
 const MOST: f64 = 0.01;
 
-/// The lines in which nothing is found.
+/// The lines in which nothing is found or observed.
 fn without_findings(log: &Log) -> Log {
     let mut enricher = pipeline::enricher(&config()).unwrap();
     let detectors = detect::built_in(&config().detection);
-    let mut findings = Findings::default();
+    let mut findings = Findings::outlines();
     let mut is_quiet = |line: &&[u8]| {
         decode(line, Framing::Lines, &mut |record| {
             if let Record::Event(event) = record {
@@ -26,7 +26,9 @@ fn without_findings(log: &Log) -> Log {
                 detectors.iter().for_each(|detector| detector.inspect(&facts, &mut findings));
             }
         });
-        findings.take().is_empty()
+        let quiet = findings.is_empty();
+        drop((findings.take(), findings.take_observed()));
+        quiet
     };
     let lines: Vec<_> = log.lines().filter(|line| is_quiet(line)).collect();
     Log::of(log.name, &lines.concat())

@@ -6,16 +6,16 @@
 //!
 //! ```text
 //!   read (async)            think (plain functions)                  tell (async)
-//!   source::file  ─┐        decode ─▶ enrich ─▶ detect ─▶ throttle         ┌─▶ sink::webhook
-//!   source::kafka ─┼─Input─▶ Event     Facts     Finding   Alert ─▶ outbox ─┼─▶ sink::loki
-//!                  ┘         └──── analyze, and a snapshot ────┘            └─▶ sink::elasticsearch
+//!   source::file  ─┐        decode ─▶ enrich ─▶ detect ─▶ judge ─▶ throttle         ┌─▶ sink::webhook
+//!   source::kafka ─┼─Input─▶ Event     Facts     Finding  Finding   Alert ─▶ outbox ─┼─▶ sink::loki
+//!                  ┘         └───────── analyze, and a snapshot ────────┘            └─▶ sink::elasticsearch
 //! ```
 //!
 //! # Invariants
 //!
 //! * Sources never see an alert. Sinks never see an event.
 //! * The core (everything up to `analyze`) never awaits, opens no file, reads no clock and prints nothing.
-//! * Detectors remember nothing and never see each other.
+//! * Detectors remember nothing and never see each other. Judges remember, and know no time but that of events.
 //! * Modules own their configuration; only `config` puts it together.
 //! * Only `pipeline` spawns. Only `metrics` holds a metric's name. A secret is seen only at the wire.
 //! * Positions and memory are saved in one snapshot, and a snapshot only after every alert before it is on disk.
@@ -24,6 +24,7 @@
 pub mod alert;
 pub mod batch;
 pub mod event;
+pub mod hit;
 
 // What thinks: pure functions over bytes and event time.
 pub mod decode;
@@ -31,6 +32,7 @@ pub mod enrich;
 pub mod mask;
 
 pub mod detect;
+pub mod judge;
 pub mod request;
 pub mod throttle;
 

@@ -90,9 +90,10 @@ struct Told {
 }
 
 impl Told {
-    /// Of nothing yet. Nearly every request is counted for two things: an alert, and what was found.
+    /// Of nothing yet. Nearly every request is counted for no more than an alert, what was found, and that
+    /// it was judged.
     fn received_at(received: Timestamp) -> Self {
-        Self { received, counted: Vec::with_capacity(2), alert: None }
+        Self { received, counted: Vec::with_capacity(4), alert: None }
     }
 }
 

@@ -20,10 +20,15 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("decode", &["event", "batch"]),
     ("mask", &["event", "hex"]),
     ("enrich", &["event", "mask"]),
-    ("detect", &["event", "alert", "batch", "enrich", "mask", "amount"]),
+    ("detect", &["event", "alert", "batch", "enrich", "mask", "amount", "request"]),
+    ("hit", &["event", "alert", "detect", "request"]),
+    ("judge", &["event", "alert", "amount", "detect", "enrich", "hit", "mask", "request"]),
     ("request", &["event"]),
-    ("throttle", &["event", "alert", "detect", "request"]),
-    ("analyze", &["event", "alert", "batch", "decode", "detect", "enrich", "mask", "request", "throttle"]),
+    ("throttle", &["event", "alert", "detect", "hit", "request"]),
+    (
+        "analyze",
+        &["event", "alert", "batch", "decode", "detect", "enrich", "hit", "judge", "mask", "request", "throttle"],
+    ),
     ("state", &[]),
     ("segment", &["event", "state"]),
     ("outbox", &["event", "alert", "amount", "metrics", "segment", "state"]),
@@ -70,8 +75,9 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// The core: no async, no files, no clock, no prints.
-const CORE: &[&str] =
-    &["event", "batch", "alert", "decode", "mask", "enrich", "detect", "request", "throttle", "analyze"];
+const CORE: &[&str] = &[
+    "event", "batch", "alert", "hit", "decode", "mask", "enrich", "detect", "judge", "request", "throttle", "analyze",
+];
 
 /// What the core may not name.
 const WORLDLY: &[&str] = &[

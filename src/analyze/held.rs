@@ -13,7 +13,7 @@ use crate::decode;
 use crate::detect::{Detector, Findings};
 use crate::enrich::{Facts, Origin, Who};
 use crate::event::Timestamp;
-use crate::throttle::Hit;
+use crate::hit::Hit;
 
 /// Longest record that is kept to be shown later, bytes. What is shown of a longer one is worked out at once.
 const RECORD_BYTES_MAX: usize = 16 * 1024;

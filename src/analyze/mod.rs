@@ -1,7 +1,7 @@
 //! All of the thinking as one function: bytes in, alerts out.
 //!
 //! What is found in an event does not depend on any other, so batches are inspected as they come. Only the few
-//! events with findings go on, and they are taken in the order of event time: while some source is behind, they are
+//! events in which something is found or observed go on, to judges and throttle, in the order of event time: while some source is behind, they are
 //! held until every source is past them by [`LATENESS_SECONDS`]. So one log dealt out over several files gives the
 //! alerts of the one file, and a source that is up to date is told of at once.
 
@@ -23,8 +23,11 @@ use crate::decode::{self, Record};
 use crate::detect::{Detector, Findings};
 use crate::enrich::Enricher;
 use crate::event::{Event, Stage, Timestamp};
+use crate::hit::Hit;
+use crate::judge::{Judge, Judges};
 use crate::mask::Remains;
-use crate::throttle::{Hit, Throttle};
+use crate::request::Key;
+use crate::throttle::Throttle;
 
 pub use census::{Caller, Census};
 use held::Held;
@@ -87,6 +90,7 @@ pub struct Analyzer {
     detectors: Vec<Box<dyn Detector>>,
     source_rules: SourceRules,
     findings: Findings,
+    judges: Judges,
     throttle: Throttle,
     sources: HashMap<SourceId, SourceMemory>,
     held: BinaryHeap<Reverse<Held>>,
@@ -101,12 +105,19 @@ impl Analyzer {
             enricher,
             detectors,
             source_rules: SourceRules::default(),
-            findings: Findings::wordless(),
+            findings: Findings::outlines(),
+            judges: Judges::default(),
             throttle: Throttle::default(),
             sources: HashMap::new(),
             held: BinaryHeap::new(),
             census: None,
         }
+    }
+
+    /// Lets these remember what was found and observed.
+    pub fn with_judges(mut self, judges: Vec<Box<dyn Judge>>) -> Self {
+        self.judges = Judges::new(judges);
+        self
     }
 
     /// Counts who came from where, for a report.
@@ -161,19 +172,50 @@ impl Analyzer {
                 break;
             }
             let Some(Reverse(held)) = self.held.pop() else { break };
-            // What has to be closed by then is, so that the throttle's answer holds until it takes the hit.
-            self.throttle.tick(held.hit.time, &mut out.alerts);
-            let hit = if self.throttle.only_counts(&held.hit) { held.hit } else { held.shown(&self.detectors) };
-            self.throttle.take(*hit, fullness, &mut out.alerts);
+            // What has to be said or closed by then is, so that the throttle's answer holds until it takes the hit.
+            self.pass_time(held.hit.time, fullness, out);
+            self.take(held, fullness, out);
         }
         out.duplicates += self.throttle.take_duplicates();
+    }
+
+    /// Judges a hit, and takes it if there is anything to say.
+    fn take(&mut self, mut held: Held, fullness: f32, out: &mut Output) {
+        // What is observed once a minute is known by that: the memory of records is kept for the others.
+        let minutely = held.hit.is_minutely();
+        if !minutely && !self.throttle.first_sight(&held.hit) {
+            return;
+        }
+        if !self.throttle.was_judged(&held.hit) {
+            self.judges.judge(&mut held.hit, self.throttle.requests());
+        }
+        if held.hit.findings.is_empty() || (minutely && !self.throttle.first_sight(&held.hit)) {
+            return;
+        }
+        let hit = if self.throttle.only_counts(&held.hit) { held.hit } else { held.shown(&self.detectors) };
+        self.throttle.take(*hit, fullness, &mut out.alerts);
+    }
+
+    /// Lets judges speak of what did not come until now, and closes what has been quiet.
+    fn pass_time(&mut self, now: Timestamp, fullness: f32, out: &mut Output) {
+        while let Some((due, findings)) = self.judges.tick(now) {
+            for finding in findings {
+                let (rule, subject) = (finding.rule.id.as_bytes(), finding.subject.as_bytes());
+                let key = Key::of(&[rule, subject, &due.micros().to_le_bytes()]);
+                let hit = Hit::without_event(due, key, finding, self.cluster.shared());
+                if self.throttle.first_sight(&hit) {
+                    self.throttle.take(hit, fullness, &mut out.alerts);
+                }
+            }
+        }
+        self.throttle.tick(now, &mut out.alerts);
     }
 
     /// Closes what has been quiet for long enough. `watermark` is event time that no source will go back behind.
     pub fn tick(&mut self, watermark: Timestamp, out: &mut Output) {
         self.release_waiting(watermark);
         let oldest_held = self.held.peek().map(|Reverse(held)| held.hit.time);
-        self.throttle.tick(oldest_held.map_or(watermark, |oldest| oldest.min(watermark)), &mut out.alerts);
+        self.pass_time(oldest_held.map_or(watermark, |oldest| oldest.min(watermark)), 0.0, out);
     }
 
     /// Nothing more will come: takes all that is held, and says the last counts without closing anything.
@@ -229,7 +271,7 @@ impl Analyzer {
         if self.findings.is_empty() {
             return;
         }
-        let mut hit = show::outline(&facts, self.findings.take(), &batch.source, &self.cluster);
+        let mut hit = show::outline(&facts, &mut self.findings, &batch.source, &self.cluster);
         hit.earlier_stages = memory.earlier_stages;
         let held = Held::new(hit, &facts, &self.detectors);
         match time.or(memory.newest) {

@@ -6,10 +6,10 @@ use super::{Analyzer, Output, Quarantined, SourceMemory};
 use crate::alert::Severity;
 use crate::batch::{Notice, NoticeKind, Place, SourceId};
 use crate::detect::{Finding, Findings, Rule};
-use crate::event::{Stage, Timestamp};
+use crate::event::Timestamp;
+use crate::hit::Hit;
 use crate::mask::{self, Remains};
-use crate::request::{Key, Keys};
-use crate::throttle::Hit;
+use crate::request::Key;
 
 /// The rules that sources, not events, are judged by.
 pub(super) struct SourceRules {
@@ -153,23 +153,8 @@ impl Analyzer {
     }
 
     fn source_hit(&self, rule: &Arc<Rule>, source: &SourceId, severity: Severity, text: String, key: Key) -> Hit {
-        let finding = Finding { rule: Arc::clone(rule), subject: source.to_string(), severity, text };
-        Hit {
-            time: Timestamp::default(),
-            stage: Stage::Unknown,
-            keys: Keys { request: key, record: Key::of(&[&key.bytes(), b"notice"]) },
-            received: Timestamp::default(),
-            late: false,
-            earlier_stages: false,
-            success: false,
-            findings: vec![finding],
-            cluster: self.cluster.shared(),
-            client: None,
-            actor: None,
-            request: None,
-            event: None,
-            evidence: None,
-        }
+        let finding = Finding::new(rule, source.to_string(), severity, text);
+        Hit::without_event(Timestamp::default(), key, finding, self.cluster.shared())
     }
 }
 

@@ -4,13 +4,13 @@ use serde_json::value::RawValue;
 
 use crate::alert::{Actor, Client, EventRef, Evidence, Request};
 use crate::batch::{ClusterId, SourceId};
-use crate::detect::Finding;
+use crate::detect::Findings;
 use crate::enrich::request::{Action, Outcome, exec_command};
 use crate::enrich::{Facts, Origin};
 use crate::event::{Stage, Text};
+use crate::hit::Hit;
 use crate::mask;
 use crate::request::Keys;
-use crate::throttle::Hit;
 
 /// Most groups of an actor shown.
 const GROUPS_SHOWN_MAX: usize = 16;
@@ -19,7 +19,7 @@ const GROUPS_SHOWN_MAX: usize = 16;
 const AUDIT_ID_CHARS_MAX: usize = 64;
 
 /// What is needed of an event to count it.
-pub(super) fn outline(facts: &Facts<'_, '_>, findings: Vec<Finding>, source: &SourceId, cluster: &ClusterId) -> Hit {
+pub(super) fn outline(facts: &Facts<'_, '_>, findings: &mut Findings, source: &SourceId, cluster: &ClusterId) -> Hit {
     let event = facts.event;
     let time = event.time().unwrap_or_default();
     Hit {
@@ -30,7 +30,9 @@ pub(super) fn outline(facts: &Facts<'_, '_>, findings: Vec<Finding>, source: &So
         late: event.stage() >= Stage::ResponseComplete,
         earlier_stages: false,
         success: facts.outcome() == Outcome::Success,
-        findings,
+        findings: findings.take(),
+        observed: findings.take_observed(),
+        who: facts.who.shown().to_owned(),
         cluster: cluster.shared(),
         client: None,
         actor: None,

@@ -1,14 +1,15 @@
 //! What is worth a word: detectors, the rules they go by, and their findings.
 //!
 //! A detector looks at one event and remembers nothing, so events may be inspected in any order and as fast as
-//! they come. What counts and what waits (thresholds, repeats, stages of one request) is done afterwards, in the
-//! order of event time, by `request` and `throttle`. Detectors never see each other.
+//! they come. What counts, waits and remembers is done afterwards, in the order of event time, by `judge`, `request` and
+//! `throttle`: for them a detector may also note what is no finding by itself. Detectors never see each other.
 
 mod anonymous;
 mod deed;
 mod exposed;
 mod forged;
 mod hidden;
+pub mod observation;
 mod outside;
 mod sentence;
 pub mod storm;
@@ -18,8 +19,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::alert::Severity;
+use crate::alert::{EventRef, Severity};
 use crate::enrich::Facts;
+use crate::event::Timestamp;
+use observation::{Minutes, Observation, Values};
 
 /// Settings of the detectors.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -70,41 +73,86 @@ pub struct Finding {
     pub severity: Severity,
     /// A sentence that stands alone.
     pub text: String,
+    /// Earlier events that it stands on, in their order.
+    #[serde(default)]
+    pub events: Vec<EventRef>,
 }
 
-/// The findings of one event. Reused from event to event.
+impl Finding {
+    /// One that stands on its own event alone.
+    pub fn new(rule: &Arc<Rule>, subject: String, severity: Severity, text: String) -> Self {
+        Self { rule: Arc::clone(rule), subject, severity, text, events: Vec::new() }
+    }
+}
+
+/// The findings of one event, and what was observed in it. Reused from event to event.
 #[derive(Debug, Default)]
 pub struct Findings {
     found: Vec<Finding>,
-    /// Texts are left empty.
-    wordless: bool,
+    observed: Vec<Observation>,
+    /// Nothing while texts are wanted, and observations are not.
+    outlines: Option<Minutes>,
 }
 
 impl Findings {
-    /// Texts are left empty: most findings are repeats that are counted without a word.
-    pub fn wordless() -> Self {
-        Self { found: Vec::new(), wordless: true }
+    /// Texts are left empty: most findings are repeats that are counted without a word. Observations are kept.
+    pub fn outlines() -> Self {
+        Self { outlines: Some(Minutes::default()), ..Self::default() }
     }
 
     /// Adds one whose text is always kept.
     pub fn tell(&mut self, rule: &Arc<Rule>, subject: String, severity: Severity, text: String) {
-        self.found.push(Finding { rule: Arc::clone(rule), subject, severity, text });
+        self.found.push(Finding::new(rule, subject, severity, text));
+    }
+
+    /// Adds one as it stands.
+    pub fn push(&mut self, finding: Finding) {
+        self.found.push(finding);
     }
 
     /// Adds one.
     pub fn raise(&mut self, rule: &Arc<Rule>, subject: String, severity: Severity, text: impl FnOnce() -> String) {
-        let text = if self.wordless { String::new() } else { text() };
-        self.found.push(Finding { rule: Arc::clone(rule), subject, severity, text });
+        let text = if self.outlines.is_some() { String::new() } else { text() };
+        self.found.push(Finding::new(rule, subject, severity, text));
     }
 
-    /// Whether there is none.
+    /// Notes something for judges, once a request.
+    pub fn observe(&mut self, what: &Arc<str>, values: impl FnOnce() -> Values) {
+        if self.outlines.is_some() {
+            self.observed.push(Observation { what: Arc::clone(what), values: values(), once: None });
+        }
+    }
+
+    /// Notes something for judges, once a minute: of what has the same identity only the first one in a minute of
+    /// event time is judged.
+    #[inline]
+    pub fn observe_minutely(
+        &mut self,
+        what: &Arc<str>,
+        identity: &[&[u8]],
+        time: Option<Timestamp>,
+        values: impl FnOnce() -> Values,
+    ) {
+        let Some(minutes) = &mut self.outlines else { return };
+        if time.is_none_or(|time| minutes.is_first(what, identity, time)) {
+            let once = time.map(|time| observation::once(what, identity, time.minute()));
+            self.observed.push(Observation { what: Arc::clone(what), values: values(), once });
+        }
+    }
+
+    /// Whether there is none, and nothing was observed.
     pub fn is_empty(&self) -> bool {
-        self.found.is_empty()
+        self.found.is_empty() && self.observed.is_empty()
     }
 
-    /// Takes them all out.
+    /// Takes all findings out.
     pub fn take(&mut self) -> Vec<Finding> {
         std::mem::take(&mut self.found)
+    }
+
+    /// Takes out all that was observed.
+    pub fn take_observed(&mut self) -> Vec<Observation> {
+        std::mem::take(&mut self.observed)
     }
 }
 

@@ -26,6 +26,11 @@ impl Timestamp {
         self.0
     }
 
+    /// The minute it lies in, counted from 1970.
+    pub const fn minute(self) -> i64 {
+        self.0.div_euclid(60 * MICROS)
+    }
+
     /// This moment and so many seconds; stays at the ends of time.
     pub const fn plus_seconds(self, seconds: i64) -> Self {
         Self(self.0.saturating_add(seconds.saturating_mul(MICROS)))

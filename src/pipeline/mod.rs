@@ -170,7 +170,10 @@ impl World {
         if let Some(payload) = &loaded.payload {
             let (recorded, memory) = write::without_ends(payload)?;
             end = recorded;
-            analyzer.restore(memory).context("restore the memory of the last snapshot")?;
+            let anew = analyzer.restore(memory).context("restore the memory of the last snapshot")?;
+            if !anew.is_empty() {
+                tracing::warn!(rules = anew.join(", "), "rules have changed: what they had learnt is forgotten");
+            }
         }
         for alert in self.outbox.since(end) {
             analyzer.learn(&alert?);

@@ -4,7 +4,6 @@
 //! goes out as a revision: a graver severity, a later outcome, another reason, ten times as many. Hits must come in
 //! the order of event time; nothing here knows any other clock.
 
-mod hit;
 mod open;
 mod windows;
 
@@ -16,9 +15,9 @@ use serde::{Deserialize, Serialize};
 use crate::alert::{Alert, Severity};
 use crate::detect::Finding;
 use crate::event::Timestamp;
+use crate::hit::Hit;
 use crate::request::{Key, Requests};
 
-pub use hit::Hit;
 use open::Open;
 use windows::Windows;
 
@@ -115,15 +114,27 @@ impl Throttle {
         })
     }
 
-    /// Takes one hit. `fullness` is the share of the outbox in use.
+    /// Whether this record comes for the first time; from now on it does not.
+    pub fn first_sight(&mut self, hit: &Hit) -> bool {
+        let first = self.requests.first_sight(hit.keys.record);
+        self.duplicates += u64::from(!first);
+        first
+    }
+
+    /// Whether this request ran since before what we remember, so that an earlier stage of it was judged then.
+    pub fn was_judged(&self, hit: &Hit) -> bool {
+        hit.late && hit.earlier_stages && self.requests.is_forgotten(hit.keys.request, hit.received)
+    }
+
+    /// What is remembered of requests, shared by all that count them.
+    pub fn requests(&mut self) -> &mut Requests {
+        &mut self.requests
+    }
+
+    /// Takes one hit that is no copy. `fullness` is the share of the outbox in use.
     pub fn take(&mut self, hit: Hit, fullness: f32, out: &mut Vec<Alert>) {
         self.tick(hit.time, out);
-        if !self.requests.first_sight(hit.keys.record) {
-            self.duplicates += 1;
-            return;
-        }
-        // It ran since before what we remember, and was judged then.
-        let judged = hit.late && hit.earlier_stages && self.requests.is_forgotten(hit.keys.request, hit.received);
+        let judged = self.was_judged(&hit);
         let mut news = BTreeSet::new();
         let passing: Vec<_> = hit.findings.iter().filter(|finding| self.passes(finding, &hit, &mut news)).collect();
         if !passing.is_empty() && !judged {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{DAY_SECONDS, Hit, Pair, QUIET_SECONDS};
-use crate::alert::{Alert, AlertRule, Reason, Request, Status};
+use crate::alert::{Alert, AlertRule, EventRef, Reason, Request, Status};
 use crate::detect::Finding;
 use crate::event::Timestamp;
 use crate::request::Key;
@@ -49,7 +49,7 @@ impl Open {
             client: hit.client.clone(),
             actor: hit.actor.clone(),
             request: hit.request.clone(),
-            events: hit.event.iter().cloned().collect(),
+            events: events(findings, hit),
             evidence: hit.evidence.clone(),
         };
         let pairs = findings.iter().map(|finding| Pair::of(finding)).collect();
@@ -78,7 +78,7 @@ impl Open {
         self.success |= hit.success;
         self.alert.first_seen = self.alert.first_seen.min(hit.time);
         self.alert.last_seen = self.alert.last_seen.max(hit.time);
-        self.note_event(hit);
+        finding.events.iter().chain(&hit.event).for_each(|event| self.note_event(event));
         let graver = finding.severity > self.alert.severity;
         let new_reason = self.note_reason(finding, hit);
         let later_outcome = self.shown == hit.keys.request && outcome(&self.alert.request) != outcome(&hit.request);
@@ -95,8 +95,7 @@ impl Open {
         graver || new_reason || later_outcome
     }
 
-    fn note_event(&mut self, hit: &Hit) {
-        let Some(event) = &hit.event else { return };
+    fn note_event(&mut self, event: &EventRef) {
         if self.alert.events.contains(event) {
             return;
         }
@@ -156,6 +155,19 @@ impl Open {
         self.alert.status = Status::Closed;
         self.say()
     }
+}
+
+/// What the findings stand on, in the order of time, and the event itself last. Of more than fit, the newest.
+fn events(findings: &[&Finding], hit: &Hit) -> Vec<EventRef> {
+    let mut events: Vec<EventRef> = Vec::new();
+    for event in findings.iter().flat_map(|finding| &finding.events).chain(&hit.event) {
+        if !events.contains(event) {
+            events.push(event.clone());
+        }
+    }
+    events.sort_by_key(|event| event.time);
+    events.drain(..events.len().saturating_sub(EVENTS_MAX));
+    events
 }
 
 fn outcome(request: &Option<Request>) -> Option<&str> {

@@ -4,6 +4,7 @@ use super::*;
 use crate::alert::{Client, EventRef, Request, Status};
 use crate::detect::{Rule, Threshold};
 use crate::event::Stage;
+use crate::hit::Hit;
 use crate::request::Keys;
 use Severity::{Critical, High, Low, Medium};
 use Stage::{RequestReceived, ResponseComplete, ResponseStarted};
@@ -57,11 +58,8 @@ impl Asked {
         let time = Timestamp::default().plus_seconds(self.second);
         let request = Key::of(&[&self.number.to_le_bytes()]);
         let record = Key::of(&[&request.bytes(), self.stage.word().as_bytes()]);
-        let finding = |(id, subject, severity): &(&'static str, String, Severity)| Finding {
-            rule: rule(id),
-            subject: subject.clone(),
-            severity: *severity,
-            text: format!("{subject} {} {id}", self.outcome),
+        let finding = |(id, subject, severity): &(&'static str, String, Severity)| {
+            Finding::new(&rule(id), subject.clone(), *severity, format!("{subject} {} {id}", self.outcome))
         };
         Hit {
             time,
@@ -72,6 +70,8 @@ impl Asked {
             earlier_stages: true,
             success: self.outcome == "success",
             findings: self.findings.iter().map(finding).collect(),
+            observed: Vec::new(),
+            who: "eve".to_owned(),
             cluster: "lab".into(),
             client: Some(client(&self.findings[0].1)),
             actor: None,
@@ -127,7 +127,10 @@ fn asked(outcome: &str) -> Request {
 fn play(throttle: &mut Throttle, hits: impl IntoIterator<Item = Asked>) -> Vec<Alert> {
     let mut out = Vec::new();
     for asked in hits {
-        throttle.take(asked.hit(), asked.fullness, &mut out);
+        let hit = asked.hit();
+        if throttle.first_sight(&hit) {
+            throttle.take(hit, asked.fullness, &mut out);
+        }
     }
     out
 }
