@@ -1,7 +1,7 @@
 //! The examples in `docs/sinks/` are configurations that work.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use gatecrier::sink::{elasticsearch, loki, stdout, webhook};
+use gatecrier::sink::{alertmanager, elasticsearch, loki, stdout, webhook};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -30,4 +30,5 @@ fn examples_are_read() {
     check_named::<webhook::Config>(include_str!("../docs/sinks/webhook.md"), "webhook");
     check_named::<loki::Config>(include_str!("../docs/sinks/loki.md"), "loki");
     check_named::<elasticsearch::Config>(include_str!("../docs/sinks/elasticsearch.md"), "elasticsearch");
+    check_named::<alertmanager::Config>(include_str!("../docs/sinks/alertmanager.md"), "alertmanager");
 }

@@ -35,7 +35,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("quarantine", &["event", "batch", "metrics", "state"]),
     ("snapshot", &["batch", "hex", "state"]),
     ("source", &["batch", "event", "hex", "metrics", "amount"]),
-    ("sink", &["alert", "event", "metrics", "secret", "terminal"]),
+    ("sink", &["alert", "amount", "event", "metrics", "secret", "terminal"]),
     ("deliver", &["alert", "event", "metrics", "sink", "terminal"]),
     ("server", &["metrics"]),
     ("config", &["alert", "amount", "detect", "enrich", "outbox", "server", "sink", "source", "terminal", "yaml"]),

@@ -9,7 +9,7 @@ use anyhow::{Context, anyhow};
 use super::{Outcome, say, table};
 use crate::config::{Config, Source};
 use crate::enrich::trust::Trust;
-use crate::pipeline::sinks::{self, AnySink};
+use crate::sink::{AnySink, Sink as _};
 use crate::terminal::escape_terminal;
 
 /// Longest wait for one sink's answer.
@@ -85,8 +85,8 @@ fn overview(config: &Config) -> String {
     if config.sinks.is_empty() {
         row("sink", "stdout", "as no sink is named".to_owned());
     }
-    for sink in sinks::list(&config.sinks) {
-        row("sink", &sink.label('.'), sink.to().to_owned());
+    for sink in config.sinks.list() {
+        row("sink", &sink.label('.'), sink.settings.to());
     }
     let tls = if config.server.tls.is_some() { "https" } else { "http" };
     row("server", &format!("{tls}://{}", config.server.listen), "/healthz /readyz /metrics".to_owned());
@@ -139,8 +139,8 @@ fn connect(config: &Config, out: &mut impl Write) -> anyhow::Result<Outcome> {
         writeln!(out, "{line}")
     };
     runtime.block_on(async {
-        for sink in sinks::list(&config.sinks) {
-            told(sink.label('.'), ask(sink.build()).await)?;
+        for sink in config.sinks.list() {
+            told(sink.label('.'), ask(sink.settings.build()).await)?;
         }
         std::io::Result::Ok(())
     })?;

@@ -48,19 +48,18 @@ fn open_server(listen: SocketAddr, outline: &Outline<'_>) -> Problem {
 }
 
 fn bad_names(config: &Config, outline: &Outline<'_>) -> Vec<Problem> {
-    let groups: [(&[&str], Vec<&String>); 7] = [
-        (&["sources"], config.sources.keys().collect()),
-        (&["networks"], config.networks.keys().collect()),
-        (&["proxies"], config.proxies.keys().collect()),
-        (&["hiding_hops"], config.hiding_hops.keys().collect()),
-        (&["sinks", "webhook"], config.sinks.webhook.keys().collect()),
-        (&["sinks", "loki"], config.sinks.loki.keys().collect()),
-        (&["sinks", "elasticsearch"], config.sinks.elasticsearch.keys().collect()),
+    let groups: [(&str, Vec<&String>); 4] = [
+        ("sources", config.sources.keys().collect()),
+        ("networks", config.networks.keys().collect()),
+        ("proxies", config.proxies.keys().collect()),
+        ("hiding_hops", config.hiding_hops.keys().collect()),
     ];
+    let named = groups.into_iter().flat_map(|(section, names)| names.into_iter().map(move |name| vec![section, name]));
+    let sinks = config.sinks.list().into_iter().filter_map(|sink| Some(vec!["sinks", sink.kind, sink.name?]));
     let mut problems = Vec::new();
-    for (path, names) in groups {
-        for name in names.into_iter().filter(|name| !is_name(name)) {
-            let path: Vec<&str> = path.iter().copied().chain([name.as_str()]).collect();
+    for path in named.chain(sinks) {
+        let name = path.last().copied().unwrap_or_default();
+        if !is_name(name) {
             problems.push(name_problem(outline.problem_with_key(&path, format!("`{name}` cannot be a name"))));
         }
     }

@@ -6,16 +6,18 @@
 mod cross;
 mod error;
 mod paths;
+mod sinks;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 pub use crate::yaml::Problem;
 use crate::yaml::{self, Outline};
-use crate::{detect, enrich, outbox, server, sink, source};
+use crate::{detect, enrich, outbox, server, source};
 pub use error::ConfigError;
+pub use sinks::{Listed, Sinks};
 
 /// Largest configuration file we read, bytes; a larger one is taken for a mistake. Long address lists
 /// belong into files of their own (`networks.NAME.files`).
@@ -93,33 +95,6 @@ pub type Kafka = source::kafka::Config;
 /// Stands for the Kafka source's configuration in a build without that source.
 #[cfg(not(feature = "kafka"))]
 pub type Kafka = serde::de::IgnoredAny;
-
-/// Where alerts go.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Sinks {
-    /// Standard output.
-    #[serde(deserialize_with = "present")]
-    pub stdout: Option<sink::stdout::Config>,
-    /// Webhooks by name.
-    pub webhook: BTreeMap<String, sink::webhook::Config>,
-    /// Loki servers by name.
-    pub loki: BTreeMap<String, sink::loki::Config>,
-    /// Elasticsearch or OpenSearch clusters by name.
-    pub elasticsearch: BTreeMap<String, sink::elasticsearch::Config>,
-}
-
-/// A key with nothing behind it means the defaults, not that the key is missing.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<Option<T>, D::Error> {
-    Option::<T>::deserialize(deserializer).map(|value| Some(value.unwrap_or_default()))
-}
-
-impl Sinks {
-    /// Whether no sink is named.
-    pub fn is_empty(&self) -> bool {
-        self.stdout.is_none() && self.webhook.is_empty() && self.loki.is_empty() && self.elasticsearch.is_empty()
-    }
-}
 
 impl Config {
     /// Reads and checks a configuration to run with. The error's text is the complete message for people.

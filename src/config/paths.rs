@@ -4,7 +4,6 @@
 use std::path::{Path, PathBuf};
 
 use super::{Config, Sinks};
-use crate::sink::http::{Auth, Tls};
 use crate::yaml::{Outline, Problem};
 
 /// A path in the configuration and the keys that lead to it.
@@ -75,32 +74,12 @@ fn lists<'a>(section: &'a str, name: &'a str, files: &'a mut [PathBuf]) -> impl 
     files.map(move |(at, file)| Entry::needed(&[section, name, "files", &at.to_string()], file))
 }
 
+/// The files that sinks name.
 fn sink_entries(sinks: &mut Sinks) -> Vec<Entry<'_>> {
     let mut all = Vec::new();
-    for (name, sink) in &mut sinks.webhook {
-        let secret = sink.secret_file.as_mut();
-        all.extend(secret.map(|path| Entry::needed(&["sinks", "webhook", name, "secret_file"], path)));
-        all.extend(http_entries(["sinks", "webhook", name], &mut sink.auth, &mut sink.tls));
-    }
-    for (name, sink) in &mut sinks.loki {
-        all.extend(http_entries(["sinks", "loki", name], &mut sink.auth, &mut sink.tls));
-    }
-    for (name, sink) in &mut sinks.elasticsearch {
-        all.extend(http_entries(["sinks", "elasticsearch", name], &mut sink.auth, &mut sink.tls));
+    for (sink, settings) in sinks.list_mut() {
+        let files = settings.files().into_iter();
+        all.extend(files.map(|file| Entry::needed(&[sink.as_slice(), &file.keys].concat(), file.path)));
     }
     all
-}
-
-/// What all sinks that speak HTTP have in common.
-fn http_entries<'a>(sink: [&str; 3], auth: &'a mut Auth, tls: &'a mut Tls) -> Vec<Entry<'a>> {
-    let paths = [
-        (["auth", "password_file"], &mut auth.password_file),
-        (["auth", "token_file"], &mut auth.token_file),
-        (["auth", "api_key_file"], &mut auth.api_key_file),
-        (["tls", "ca_file"], &mut tls.ca_file),
-        (["tls", "cert_file"], &mut tls.cert_file),
-        (["tls", "key_file"], &mut tls.key_file),
-    ];
-    let set = paths.into_iter().filter_map(|(below, path)| Some((below, path.as_mut()?)));
-    set.map(|(below, path)| Entry::needed(&[sink.as_slice(), below.as_slice()].concat(), path)).collect()
 }

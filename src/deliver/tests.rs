@@ -70,6 +70,10 @@ impl Sink for Script {
             Some(Step::Hang) => pending().await,
         }
     }
+
+    async fn check(&self) -> anyhow::Result<String> {
+        Ok("by script".to_owned())
+    }
 }
 
 /// A backlog in memory. Tells when all of it is done.
@@ -358,6 +362,10 @@ impl Sink for Chaos {
                 Ok(())
             }
         }
+    }
+
+    async fn check(&self) -> anyhow::Result<String> {
+        Ok("by script".to_owned())
     }
 }
 

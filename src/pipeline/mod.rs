@@ -8,7 +8,6 @@ mod careful;
 mod life;
 mod own;
 mod read;
-pub mod sinks;
 mod tell;
 mod think;
 mod write;
@@ -63,7 +62,7 @@ pub async fn run(
     let sinks = tell::sinks(&config.sinks)?;
     let names: Vec<_> = sinks.iter().map(|sink| sink.name.clone()).collect();
     let mut outbox_config = config.outbox.clone();
-    outbox_config.required.extend(sinks.iter().filter(|sink| sink.required).map(|sink| sink.name.clone()));
+    outbox_config.required.extend(sinks.iter().filter(|sink| sink.demands.required).map(|sink| sink.name.clone()));
     let (outbox, recovered) = Outbox::open(&state, outbox_config, &names, metrics.clone())?;
     for damage in &recovered.damage {
         tracing::warn!("{damage}");

@@ -5,21 +5,19 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::sinks::{AnySink, Listed, list};
 use crate::alert::{Alert, Severity};
-use crate::config::Sinks;
+use crate::config::{Listed, Sinks};
 use crate::deliver::{self, Backlog, DeadLetters, deliver};
 use crate::metrics::Metrics;
 use crate::outbox::{AppendError, Outbox, Reader};
-use crate::sink::{Sink, stdout};
+use crate::sink::{AnySink, Demands, stdout};
 use crate::state::StateDir;
 
 /// A sink as configured.
 pub(super) struct Configured {
     /// Its kind and name, such as `webhook-soc`: what its cursor, dead letters and metrics are called.
     pub(super) name: String,
-    pub(super) required: bool,
-    min_severity: Option<Severity>,
+    pub(super) demands: Demands,
     sink: AnySink,
 }
 
@@ -31,11 +29,11 @@ pub(super) fn sinks(config: &Sinks) -> anyhow::Result<Vec<Configured>> {
     let default = stdout::Config::default();
     let listed = match config.is_empty() {
         true => vec![Listed::default_stdout(&default)],
-        false => list(config),
+        false => config.list(),
     };
     let configured = listed.iter().map(|listed| {
-        let (min_severity, required) = listed.demands();
-        Ok(Configured { name: listed.label('-'), required, min_severity, sink: listed.build()? })
+        let settings = listed.settings;
+        Ok(Configured { name: listed.label('-'), demands: settings.demands(), sink: settings.build()? })
     });
     configured.collect()
 }
@@ -54,16 +52,10 @@ pub(super) fn start(
     broken: &UnboundedSender<anyhow::Error>,
 ) -> anyhow::Result<JoinSet<()>> {
     let mut tasks = JoinSet::new();
-    for Configured { name, min_severity, sink, .. } in sinks {
+    for Configured { name, demands, sink } in sinks {
         let backlog = SinkBacklog { reader: outbox.cursor(&name)?, upto: 0, broken: broken.clone() };
-        let lane =
-            Lane { name, backlog, state: state.clone(), min_severity, metrics: metrics.clone(), stop: stop.clone() };
-        match sink {
-            AnySink::Stdout(sink) => tasks.spawn(lane.serve(sink)),
-            AnySink::Webhook(sink) => tasks.spawn(lane.serve(sink)),
-            AnySink::Loki(sink) => tasks.spawn(lane.serve(sink)),
-            AnySink::Elasticsearch(sink) => tasks.spawn(lane.serve(sink)),
-        };
+        let lane = Lane { name, backlog, state: state.clone(), demands, metrics: metrics.clone(), stop: stop.clone() };
+        tasks.spawn(lane.serve(sink));
     }
     Ok(tasks)
 }
@@ -72,15 +64,15 @@ struct Lane {
     name: String,
     backlog: SinkBacklog,
     state: StateDir,
-    min_severity: Option<Severity>,
+    demands: Demands,
     metrics: Metrics,
     stop: CancellationToken,
 }
 
 impl Lane {
-    async fn serve<S: Sink>(self, sink: S) {
+    async fn serve(self, sink: AnySink) {
         let dead = DeadLetters::new(self.state.path(), &self.name);
-        let min_severity = self.min_severity.unwrap_or(Severity::Info);
+        let min_severity = self.demands.min_severity.unwrap_or(Severity::Info);
         let config = deliver::Config { min_severity, ..deliver::Config::default() };
         deliver(self.name, sink, self.backlog, dead, self.metrics, config, self.stop).await;
     }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::http::{Answer, Auth, Client, Endpoint, Headers, Tls, fixed_headers, gzip};
-use super::{SendError, Sink, json_line, without_event};
+use super::{AnySink, Demands, FileSetting, SendError, Settings, Sink, json_line, without_event};
 use crate::alert::{Alert, Severity};
 
 /// Where entries are pushed to, below the configured address.
@@ -66,6 +66,24 @@ fn yes() -> bool {
     true
 }
 
+impl Settings for Config {
+    fn to(&self) -> String {
+        self.url.origin().to_owned()
+    }
+
+    fn demands(&self) -> Demands {
+        Demands { min_severity: self.min_severity, required: self.required }
+    }
+
+    fn files(&mut self) -> Vec<FileSetting<'_>> {
+        FileSetting::of_http(&mut self.auth, &mut self.tls)
+    }
+
+    fn build(&self) -> anyhow::Result<AnySink> {
+        Ok(AnySink::new(Loki::new(self)?))
+    }
+}
+
 /// Pushes batches of alerts.
 #[derive(Debug)]
 pub struct Loki {
@@ -95,18 +113,6 @@ impl Loki {
             labels: config.labels.clone(),
             structured_metadata: config.structured_metadata,
         })
-    }
-
-    /// Asks whether Loki is ready, and says what was found.
-    pub async fn check(&self) -> anyhow::Result<String> {
-        let answer = self.client.get("ready").await?;
-        match answer.status() {
-            200 => Ok(format!("Loki at {} is ready", self.client.origin())),
-            // Gateways before Loki often pass the push path only.
-            404 | 405 => Ok(format!("{} can be reached (it has no /ready)", self.client.origin())),
-            401 | 403 => bail!("{}: check `auth` and `tenant`", answer.describe()),
-            _ => bail!(answer.describe()),
-        }
     }
 
     fn entry(&self, alert: &Alert, late: bool) -> Result<Entry, SendError> {
@@ -165,6 +171,18 @@ impl Sink for Loki {
             }
         }
         Ok(())
+    }
+
+    /// Asks whether Loki is ready, and says what was found.
+    async fn check(&self) -> anyhow::Result<String> {
+        let answer = self.client.get("ready").await?;
+        match answer.status() {
+            200 => Ok(format!("Loki at {} is ready", self.client.origin())),
+            // Gateways before Loki often pass the push path only.
+            404 | 405 => Ok(format!("{} can be reached (it has no /ready)", self.client.origin())),
+            401 | 403 => bail!("{}: check `auth` and `tenant`", answer.describe()),
+            _ => bail!(answer.describe()),
+        }
     }
 }
 

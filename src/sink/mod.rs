@@ -1,12 +1,20 @@
 //! Where alerts go. A sink sends what it is given, once; whoever calls it retries.
 
+pub mod alertmanager;
+mod any;
 pub mod elasticsearch;
 pub mod http;
 pub mod loki;
 #[cfg(test)]
 pub(crate) mod sample;
+mod settings;
+mod single;
 pub mod stdout;
+mod text;
 pub mod webhook;
+
+pub use any::AnySink;
+pub use settings::{Demands, FileSetting, Settings};
 
 use std::future::Future;
 use std::time::Duration;
@@ -19,6 +27,9 @@ use crate::alert::{Alert, Evidence};
 pub trait Sink: Send + 'static {
     /// Sends the alerts, oldest first. `Ok` means that every one of them is safe with the receiver.
     fn send(&mut self, alerts: &[Alert]) -> impl Future<Output = Result<(), SendError>> + Send;
+
+    /// Asks whether it would take alerts, without sending one, and says what was found.
+    fn check(&self) -> impl Future<Output = anyhow::Result<String>> + Send;
 }
 
 /// Why not every alert was taken.

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use serde::Deserialize;
 use tokio::task::JoinHandle;
 
-use super::{SendError, Sink, json_line};
+use super::{AnySink, Demands, FileSetting, SendError, Settings, Sink, json_line};
 use crate::alert::{Alert, Severity, Status};
 use crate::terminal::escape_terminal;
 
@@ -35,6 +35,24 @@ pub struct Config {
     pub min_severity: Option<Severity>,
     /// Whether reading the logs pauses rather than lose an alert for this sink when the outbox is full.
     pub required: bool,
+}
+
+impl Settings for Config {
+    fn to(&self) -> String {
+        String::new()
+    }
+
+    fn demands(&self) -> Demands {
+        Demands { min_severity: self.min_severity, required: self.required }
+    }
+
+    fn files(&mut self) -> Vec<FileSetting<'_>> {
+        Vec::new()
+    }
+
+    fn build(&self) -> anyhow::Result<AnySink> {
+        Ok(AnySink::new(Stdout::new(self)?))
+    }
 }
 
 /// How one alert becomes a line.
@@ -72,11 +90,6 @@ impl Stdout {
             Format::Auto | Format::Text => Style::Plain,
         };
         Ok(Self::with(stdout, style))
-    }
-
-    /// Nothing to connect to.
-    pub async fn check(&self) -> anyhow::Result<String> {
-        Ok("standard output".to_owned())
     }
 }
 
@@ -121,6 +134,11 @@ impl<W: Write + Send + 'static> Sink for Stdout<W> {
             push_line(&mut text, alert, self.style).map_err(SendError::Reject)?;
         }
         self.write(text).await.context("write to standard output").map_err(SendError::retry)
+    }
+
+    /// Nothing to connect to.
+    async fn check(&self) -> anyhow::Result<String> {
+        Ok("standard output".to_owned())
     }
 }
 

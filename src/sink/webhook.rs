@@ -14,7 +14,8 @@ use serde::Deserialize;
 use sha2::Sha256;
 
 use super::http::{Auth, Client, Endpoint, Headers, Tls, fixed_headers};
-use super::{SendError, Sink, without_event};
+use super::single::{Single, one_by_one};
+use super::{AnySink, Demands, FileSetting, SendError, Settings, Sink, without_event};
 use crate::alert::{Alert, Severity};
 use crate::secret::{Secret, SecretFile};
 
@@ -48,6 +49,26 @@ pub struct Config {
     pub required: bool,
 }
 
+impl Settings for Config {
+    fn to(&self) -> String {
+        self.url.origin().to_owned()
+    }
+
+    fn demands(&self) -> Demands {
+        Demands { min_severity: self.min_severity, required: self.required }
+    }
+
+    fn files(&mut self) -> Vec<FileSetting<'_>> {
+        let mut files = FileSetting::of_http(&mut self.auth, &mut self.tls);
+        files.extend(FileSetting::at("secret_file", &mut self.secret_file));
+        files
+    }
+
+    fn build(&self) -> anyhow::Result<AnySink> {
+        Ok(AnySink::new(Webhook::new(self)?))
+    }
+}
+
 /// Posts each alert by itself.
 #[derive(Debug)]
 pub struct Webhook {
@@ -66,27 +87,7 @@ impl Webhook {
         Ok(Self { client, secret })
     }
 
-    /// Connects without sending an alert, and says what was found.
-    pub async fn check(&self) -> anyhow::Result<String> {
-        let answer = self.client.head().await?;
-        match answer.status() {
-            401 | 403 | 407 => bail!("{}: check `auth` and `headers`", answer.describe()),
-            300..=399 => Err(answer.into_error().into()),
-            500..=599 => bail!(answer.describe()),
-            // Many receivers know only POST; that they answer is all we ask.
-            status => Ok(format!("{} can be reached (it answered {status} to HEAD)", self.client.origin())),
-        }
-    }
-
-    /// Posts an alert, once more without the event behind it if it is rejected as it stands.
     async fn post(&self, alert: &Alert) -> Result<(), SendError> {
-        match self.post_as_is(alert).await {
-            Err(SendError::Reject(_)) if alert.evidence.is_some() => self.post_as_is(&without_event(alert)).await,
-            posted => posted,
-        }
-    }
-
-    async fn post_as_is(&self, alert: &Alert) -> Result<(), SendError> {
         let body = serde_json::to_vec(alert).map_err(|error| SendError::Reject(error.into()))?;
         let headers = self.request_headers(&alert.key(), &body)?;
         let answer = self.client.post("", headers, body).await?;
@@ -113,26 +114,31 @@ impl Webhook {
     }
 }
 
+impl Single for Webhook {
+    /// Posts an alert, once more without the event behind it if it is rejected as it stands.
+    async fn send_one(&self, alert: &Alert) -> Result<(), SendError> {
+        match self.post(alert).await {
+            Err(SendError::Reject(_)) if alert.evidence.is_some() => self.post(&without_event(alert)).await,
+            posted => posted,
+        }
+    }
+}
+
 impl Sink for Webhook {
     async fn send(&mut self, alerts: &[Alert]) -> Result<(), SendError> {
-        let mut rejected = Vec::new();
-        for (index, alert) in alerts.iter().enumerate() {
-            match self.post(alert).await {
-                Ok(()) => {}
-                Err(SendError::Reject(reason)) => rejected.push((index, reason)),
-                // Nothing was said of any alert yet: the whole batch failed in the same way.
-                Err(error) if index == 0 => return Err(error),
-                Err(SendError::Retry { after, cause }) => {
-                    let retry = (index..alerts.len()).collect();
-                    return Err(SendError::Partly { rejected, retry, after, cause: Some(cause) });
-                }
-                Err(partly) => return Err(partly),
-            }
+        one_by_one(self, alerts).await
+    }
+
+    /// Connects without sending an alert.
+    async fn check(&self) -> anyhow::Result<String> {
+        let answer = self.client.head().await?;
+        match answer.status() {
+            401 | 403 | 407 => bail!("{}: check `auth` and `headers`", answer.describe()),
+            300..=399 => Err(answer.into_error().into()),
+            500..=599 => bail!(answer.describe()),
+            // Many receivers know only POST; that they answer is all we ask.
+            status => Ok(format!("{} can be reached (it answered {status} to HEAD)", self.client.origin())),
         }
-        if rejected.is_empty() {
-            return Ok(());
-        }
-        Err(SendError::Partly { rejected, retry: Vec::new(), after: None, cause: None })
     }
 }
 

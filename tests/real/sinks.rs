@@ -3,8 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use gatecrier::alert::Alert;
+use gatecrier::alert::{Alert, Severity, Status};
 use gatecrier::event::Timestamp;
+use gatecrier::sink::alertmanager::Alertmanager;
 use gatecrier::sink::elasticsearch::Elasticsearch;
 use gatecrier::sink::loki::Loki;
 use gatecrier::sink::{SendError, Sink as _};
@@ -298,4 +299,73 @@ async fn loki_stores_an_alert_with_long_evidence() {
     loki(&url).send(&[with_event(alert("0", &cluster), &event)]).await.unwrap();
     let found = entries(&url, &cluster, "", 1).await;
     assert_eq!(found[0].2["evidence_cut"], "true");
+}
+
+fn alertmanager(url: &str) -> Alertmanager {
+    // One replica is never there.
+    let config = json!({"urls": ["http://127.0.0.1:9", url], "resolve_after": "3s"});
+    Alertmanager::new(&serde_json::from_value(config).unwrap()).unwrap()
+}
+
+/// Id and severity of the cluster's alerts that fire.
+async fn firing(url: &str, cluster: &str) -> Vec<(String, String)> {
+    let found = ask("GET", &format!("{url}/api/v2/alerts?filter=cluster=%22{cluster}%22"), Value::Null).await;
+    let label = |alert: &Value, name: &str| alert["labels"][name].as_str().unwrap().to_owned();
+    let pair = |alert: &Value| (label(alert, "alert_id"), label(alert, "severity"));
+    let mut firing: Vec<_> = found.as_array().unwrap().iter().map(pair).collect();
+    firing.sort();
+    firing
+}
+
+fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(id, severity)| ((*id).to_owned(), (*severity).to_owned())).collect()
+}
+
+#[tokio::test]
+async fn alertmanager_holds_one_alert_for_all_revisions() {
+    let (url, cluster) = (server("GATECRIER_TEST_ALERTMANAGER_URL"), unique("revisions"));
+    let mut sink = alertmanager(&url);
+    sink.send(&[alert("0", &cluster), alert("1", &cluster)]).await.unwrap();
+    sink.send(&[alert("0", &cluster)]).await.unwrap();
+    assert_eq!(firing(&url, &cluster).await, pairs(&[("0", "high"), ("1", "high")]));
+    let mut graver = alert("0", &cluster);
+    graver.severity = Severity::Critical;
+    sink.send(&[graver]).await.unwrap();
+    assert_eq!(firing(&url, &cluster).await, pairs(&[("0", "critical"), ("1", "high")]));
+}
+
+#[tokio::test]
+async fn alertmanager_takes_any_text() {
+    let (url, cluster) = (server("GATECRIER_TEST_ALERTMANAGER_URL"), unique("text"));
+    let mut hostile = alert("0", &cluster);
+    hostile.summary = format!("\0\u{1b}[2J<!channel>{{{{ .x }}}}\u{202e}{}", "x".repeat(100_000));
+    hostile.first_seen = now().plus_seconds(3600);
+    hostile.rule.id = "a rule\n\"".to_owned();
+    alertmanager(&url).send(&[hostile]).await.unwrap();
+    assert_eq!(firing(&url, &cluster).await.len(), 1);
+}
+
+#[tokio::test]
+async fn alertmanager_notifies_of_an_alert_that_came_late_and_of_its_end() {
+    let (url, cluster) = (server("GATECRIER_TEST_ALERTMANAGER_URL"), unique("notify"));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (heard, mut notices) = tokio::sync::mpsc::unbounded_channel();
+    let hook = axum::Router::new().fallback(async move |body: String| drop(heard.send(body)));
+    std::fs::write(server("GATECRIER_TEST_ALERTMANAGER_NOTIFY"), format!("http://{}/", listener.local_addr().unwrap()))
+        .unwrap();
+    tokio::spawn(async { axum::serve(listener, hook).await });
+    let mut late = alert("0", &cluster);
+    late.status = Status::Closed;
+    let sink = &mut alertmanager(&url);
+    assert!(sink.check().await.is_err(), "one replica is away");
+    sink.send(&[late]).await.unwrap();
+    let mut statuses = Vec::new();
+    while statuses.len() < 2 {
+        let body = tokio::time::timeout(PATIENCE, notices.recv()).await.unwrap().unwrap();
+        let notice: Value = serde_json::from_str(&body).unwrap();
+        if notice["groupLabels"]["cluster"] == cluster.as_str() {
+            statuses.push(notice["status"].as_str().unwrap().to_owned());
+        }
+    }
+    assert_eq!(statuses, ["firing", "resolved"]);
 }

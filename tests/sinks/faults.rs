@@ -45,7 +45,7 @@ impl Backlog for Memory {
 }
 
 /// Delivers so many alerts and returns the ids of those that were parked.
-async fn run(sink: impl Sink, count: usize) -> Vec<String> {
+pub async fn run(sink: impl Sink, count: usize) -> Vec<String> {
     let dir = tempfile::tempdir().unwrap();
     let dead = DeadLetters::new(dir.path(), "test");
     let (empty, stop) = (Arc::new(Notify::new()), CancellationToken::new());

@@ -1,6 +1,7 @@
 //! The sinks against a server that answers as scripted.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod alertmanager;
 mod elasticsearch;
 mod faults;
 mod loki;

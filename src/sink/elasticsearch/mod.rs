@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::http::{Auth, Client, Endpoint, Headers, Tls, fixed_headers, gzip};
-use super::{SendError, Sink};
+use super::{AnySink, Demands, FileSetting, SendError, Settings, Sink};
 use crate::alert::{Alert, Severity};
 use bulk::Outcome;
 use template::Dialect;
@@ -56,6 +56,24 @@ fn yes() -> bool {
     true
 }
 
+impl Settings for Config {
+    fn to(&self) -> String {
+        self.url.origin().to_owned()
+    }
+
+    fn demands(&self) -> Demands {
+        Demands { min_severity: self.min_severity, required: self.required }
+    }
+
+    fn files(&mut self) -> Vec<FileSetting<'_>> {
+        FileSetting::of_http(&mut self.auth, &mut self.tls)
+    }
+
+    fn build(&self) -> anyhow::Result<AnySink> {
+        Ok(AnySink::new(Elasticsearch::new(self)?))
+    }
+}
+
 /// Creates documents in batches.
 #[derive(Debug)]
 pub struct Elasticsearch {
@@ -74,21 +92,6 @@ impl Elasticsearch {
             data_stream: config.data_stream.clone(),
             template_due: config.template,
         })
-    }
-
-    /// Asks for the cluster's health, and says what was found.
-    pub async fn check(&self) -> anyhow::Result<String> {
-        let answer = self.client.get("_cluster/health").await?;
-        if matches!(answer.status(), 401 | 403) {
-            bail!("{}: check `auth`", answer.describe());
-        }
-        if answer.status() != 200 {
-            bail!(answer.describe());
-        }
-        let health: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
-        let Some(status) = health["status"].as_str() else { bail!("{}: no cluster health", answer.describe()) };
-        let status = crate::terminal::escape_terminal(status);
-        Ok(format!("cluster at {} is {status}", self.client.origin()))
     }
 
     /// Installs the index template when it is due.
@@ -181,6 +184,21 @@ impl Sink for Elasticsearch {
         };
         self.create_without_evidence(alerts, &mut outcome).await;
         outcome.into_result()
+    }
+
+    /// Asks for the cluster's health, and says what was found.
+    async fn check(&self) -> anyhow::Result<String> {
+        let answer = self.client.get("_cluster/health").await?;
+        if matches!(answer.status(), 401 | 403) {
+            bail!("{}: check `auth`", answer.describe());
+        }
+        if answer.status() != 200 {
+            bail!(answer.describe());
+        }
+        let health: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+        let Some(status) = health["status"].as_str() else { bail!("{}: no cluster health", answer.describe()) };
+        let status = crate::terminal::escape_terminal(status);
+        Ok(format!("cluster at {} is {status}", self.client.origin()))
     }
 }
 

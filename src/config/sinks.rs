@@ -1,0 +1,98 @@
+//! Where alerts go: every kind of sink, each a map of sinks by name.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer};
+
+use crate::sink::{self, Settings};
+
+/// Where alerts go. None at all means standard output.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sinks {
+    /// Standard output.
+    #[serde(deserialize_with = "present")]
+    pub stdout: Option<sink::stdout::Config>,
+    /// Webhooks by name.
+    pub webhook: BTreeMap<String, sink::webhook::Config>,
+    /// Loki servers by name.
+    pub loki: BTreeMap<String, sink::loki::Config>,
+    /// Elasticsearch or OpenSearch clusters by name.
+    pub elasticsearch: BTreeMap<String, sink::elasticsearch::Config>,
+    /// Alertmanagers by name, each with all its replicas.
+    pub alertmanager: BTreeMap<String, sink::alertmanager::Config>,
+}
+
+/// A key with nothing behind it means the defaults, not that the key is missing.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Option::<T>::deserialize(deserializer).map(|value| Some(value.unwrap_or_default()))
+}
+
+/// One sink of the configuration.
+#[derive(Debug)]
+pub struct Listed<'c> {
+    /// Its kind, as the configuration calls it.
+    pub kind: &'static str,
+    /// Nothing of the one sink that has no name.
+    pub name: Option<&'c str>,
+    /// What is set.
+    pub settings: &'c dyn Settings,
+}
+
+impl<'c> Listed<'c> {
+    /// What there is when no sink is named: standard output.
+    pub fn default_stdout(config: &'c sink::stdout::Config) -> Self {
+        Self { kind: "stdout", name: None, settings: config }
+    }
+
+    /// Kind and name, with something between them.
+    pub fn label(&self, between: char) -> String {
+        self.name.map_or_else(|| self.kind.to_owned(), |name| format!("{}{between}{name}", self.kind))
+    }
+}
+
+/// The sinks of one kind.
+fn named<'c, C: Settings>(kind: &'static str, sinks: &'c BTreeMap<String, C>) -> impl Iterator<Item = Listed<'c>> {
+    sinks.iter().map(move |(name, config)| Listed { kind, name: Some(name), settings: config })
+}
+
+/// A sink's keys in the configuration and what is set there.
+type ListedMut<'c> = (Vec<&'c str>, &'c mut dyn Settings);
+
+fn named_mut<'c, C: Settings>(
+    kind: &'static str,
+    sinks: &'c mut BTreeMap<String, C>,
+) -> impl Iterator<Item = ListedMut<'c>> {
+    sinks.iter_mut().map(move |(name, config)| (vec!["sinks", kind, name.as_str()], config as &mut dyn Settings))
+}
+
+// A new kind of sink is a field above and a line in each of these two.
+impl Sinks {
+    /// The sinks that are named, in the order of their kinds.
+    pub fn list(&self) -> Vec<Listed<'_>> {
+        let Self { stdout, webhook, loki, elasticsearch, alertmanager } = self;
+        let mut all: Vec<Listed<'_>> = stdout.iter().map(Listed::default_stdout).collect();
+        all.extend(named("webhook", webhook));
+        all.extend(named("loki", loki));
+        all.extend(named("elasticsearch", elasticsearch));
+        all.extend(named("alertmanager", alertmanager));
+        all
+    }
+
+    /// Likewise, to be changed.
+    pub(super) fn list_mut(&mut self) -> Vec<ListedMut<'_>> {
+        let Self { stdout, webhook, loki, elasticsearch, alertmanager } = self;
+        let mut all: Vec<ListedMut<'_>> = Vec::new();
+        all.extend(stdout.iter_mut().map(|config| (vec!["sinks", "stdout"], config as &mut dyn Settings)));
+        all.extend(named_mut("webhook", webhook));
+        all.extend(named_mut("loki", loki));
+        all.extend(named_mut("elasticsearch", elasticsearch));
+        all.extend(named_mut("alertmanager", alertmanager));
+        all
+    }
+
+    /// Whether no sink is named.
+    pub fn is_empty(&self) -> bool {
+        self.list().is_empty()
+    }
+}
