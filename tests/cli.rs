@@ -79,6 +79,7 @@ fn every_command_teaches_by_examples() {
         run(here, arguments).check(0, &["Examples:\n", "gatecrier "], &[]);
     }
     run(here, &["networks", "check", "--help"]).check(0, &["Examples:\n"], &[]);
+    run(here, &["explain", "--help"]).check(0, &["Examples:\n"], &[]);
     run(here, &["--help"]).check(0, &["Exit codes:", "130"], &[]);
     run(here, &["scna"]).check(2, &[], &["scan"]);
     run(here, &["scan", "x", "--fail-on", "grave"]).check(2, &[], &["unknown severity `grave`", "critical"]);
@@ -147,6 +148,16 @@ const EVENTS: &str = concat!(
     r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"9c130e50-4acd-47fa-bbe6-0e9340133681","stage":"ResponseComplete","requestURI":"/api/v1/secrets","verb":"list","user":{"username":"eve","groups":["system:authenticated"]},"sourceIPs":["203.0.113.9"],"userAgent":"kubectl/v1.36.3","objectRef":{"resource":"secrets","apiVersion":"v1"},"responseStatus":{"metadata":{},"code":200},"requestReceivedTimestamp":"2026-11-22T12:00:01.000000Z","stageTimestamp":"2026-11-22T12:00:01.000001Z","annotations":{"authorization.k8s.io/decision":"allow","authorization.k8s.io/reason":""}}"#,
     "\n"
 );
+
+#[test]
+fn explain_says_what_a_field_means() {
+    let here = Path::new(".");
+    run(here, &["explain"]).check(0, &["client.trusted", "request.action", "objectRef.resource"], &[]);
+    run(here, &["explain", "client.trusted"]).check(0, &["true, false, unknown", "Metadata", "worked out"], &[]);
+    run(here, &["explain", "client"]).check(0, &["client.ip"], &[]);
+    run(here, &["explain", "requestObject.spec.replicas"]).check(0, &["below requestObject", "Request"], &[]);
+    run(here, &["explain", "client.trustd"]).check(2, &[], &["did you mean `client.trusted`?"]);
+}
 
 #[test]
 fn scan_reads_files_folders_and_stdin() {

@@ -19,7 +19,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("metrics", &[]),
     ("decode", &["event", "batch"]),
     ("mask", &["event", "hex"]),
-    ("enrich", &["event", "mask"]),
+    ("enrich", &["event", "mask", "yaml"]),
     ("detect", &["event", "alert", "batch", "enrich", "mask", "amount", "request"]),
     ("hit", &["event", "alert", "detect", "request"]),
     ("judge", &["event", "alert", "amount", "detect", "enrich", "hit", "mask", "request"]),

@@ -1,6 +1,7 @@
 //! What is typed: commands, their flags, and what they exit with.
 
 mod check;
+mod explain;
 mod networks;
 mod run;
 pub mod scan;
@@ -20,6 +21,7 @@ Examples:
   gatecrier run -c gatecrier.yaml              watch, and tell
   gatecrier networks check 203.0.113.7 -c gatecrier.yaml
                                                is this address trusted, and why?
+  gatecrier explain client.trusted             what does a field mean that rules may name?
 
 Exit codes:
   0    all is well
@@ -54,6 +56,7 @@ enum Command {
     Scan(scan::Options),
     Check(check::Options),
     Networks(networks::Options),
+    Explain(explain::Options),
 }
 
 /// The configuration file of the commands that can do without one.
@@ -119,6 +122,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Scan(options) => scan::run(&options),
         Command::Check(options) => check::run(&options),
         Command::Networks(options) => networks::run(&options),
+        Command::Explain(options) => explain::run(&options),
     };
     match done {
         Ok(outcome) => outcome.into(),

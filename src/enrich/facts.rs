@@ -4,10 +4,11 @@ use std::cell::OnceCell;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::event::{Event, ObjectRef};
+use crate::event::{Event, ObjectRef, Raw};
 
 use super::actor::{Kind as ActorKind, User};
 use super::client::{Flags, Forwarded, Trusted, effective, parse_source_ips};
+use super::document::{Document, Documents};
 use super::network::{UnknownMeans, Zone};
 use super::place::{Place, Places};
 use super::policy::{Bounds, Policies};
@@ -131,13 +132,14 @@ pub struct Facts<'e, 'a> {
     object: OnceCell<ObjectRef<'a>>,
     action: OnceCell<Action>,
     outcome: OnceCell<Outcome>,
+    documents: OnceCell<Box<Documents>>,
 }
 
 impl<'e, 'a> Facts<'e, 'a> {
     /// The facts of an event whose who and where are known.
     pub fn new(event: &'e Event<'a>, who: Arc<Who>, origin: Arc<Origin>) -> Self {
         let (object, action, outcome) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
-        Self { event, who, origin, object, action, outcome }
+        Self { event, who, origin, object, action, outcome, documents: OnceCell::new() }
     }
 
     /// What the request names.
@@ -153,5 +155,10 @@ impl<'e, 'a> Facts<'e, 'a> {
     /// What came of it.
     pub fn outcome(&self) -> Outcome {
         *self.outcome.get_or_init(|| Outcome::of(self.event))
+    }
+
+    /// What the event means, where it is of a kind that has such a document.
+    pub(super) fn document(&self, document: Document) -> Raw<'_> {
+        self.documents.get_or_init(Box::default).get(document, self)
     }
 }

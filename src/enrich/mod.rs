@@ -5,13 +5,16 @@
 
 pub mod actor;
 pub mod client;
+pub mod document;
 pub mod facts;
+pub mod field;
 mod memo;
 pub mod network;
 pub mod place;
 pub mod policy;
 pub mod request;
 pub mod scope;
+pub mod tool;
 pub mod trust;
 
 use crate::event::Event;

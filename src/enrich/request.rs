@@ -3,7 +3,7 @@
 //! kubectl's exec is a `get` by WebSocket and a `create` by SPDY, a server-side apply that creates is a `patch`
 //! answered 201, and "allow" is a decision about authorization, not an outcome.
 
-use crate::event::{Event, ObjectRef, Stage, Text};
+use crate::event::{Event, ObjectRef, Stage, Text, Timestamp};
 use crate::mask::percent_decode;
 
 /// What a request does, whatever its verb is.
@@ -173,6 +173,83 @@ pub const ARGUMENTS_MAX: usize = 256;
 /// Whether a request only asks what would happen.
 pub fn is_dry_run(uri: Text<'_>) -> bool {
     query_values(&uri.decode(), "dryRun").any(|value| value == "All")
+}
+
+/// How much a request names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// One object.
+    Object,
+    /// All of a kind in a namespace.
+    Namespace,
+    /// All of a kind: in every namespace, or of a kind that is in none.
+    Cluster,
+    /// A path that is no resource.
+    Path,
+}
+
+impl Scope {
+    /// The word in rules.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Object => "object",
+            Self::Namespace => "namespace",
+            Self::Cluster => "cluster",
+            Self::Path => "path",
+        }
+    }
+
+    /// How much an event's request names.
+    pub fn of(event: &Event<'_>, object: &ObjectRef<'_>) -> Self {
+        match (event.names_resource(), object.name.is_empty(), object.namespace.is_empty()) {
+            (false, ..) => Self::Path,
+            (_, false, _) => Self::Object,
+            (_, _, false) => Self::Namespace,
+            (_, _, true) => Self::Cluster,
+        }
+    }
+}
+
+/// Whether a request may run for hours: those that the API server itself takes for such.
+pub fn is_long_running(event: &Event<'_>, object: &ObjectRef<'_>) -> bool {
+    matches!(event.verb().raw(), b"watch" | b"proxy")
+        || matches!(object.subresource.raw(), b"attach" | b"exec" | b"proxy" | b"log" | b"portforward")
+        || event.request_uri().raw().starts_with(b"/debug/pprof/")
+}
+
+/// Milliseconds from receipt to this stage.
+pub fn duration_ms(event: &Event<'_>) -> Option<i64> {
+    let stage = Timestamp::parse(event.stage_time_raw())?;
+    Some(stage.micros().checked_sub(event.received()?.micros())? / 1000)
+}
+
+/// Whether a request was refused without a word of authorization, which is how a forbidden impersonation looks.
+pub fn impersonation_denied(event: &Event<'_>) -> bool {
+    event.code() == Some(403)
+        && event.annotation("authorization.k8s.io/decision").is_none()
+        && event.stage() != Stage::RequestReceived
+        && !event.user().bytes().is_empty()
+        && !event.is_truncated()
+}
+
+/// What RBAC says allowed a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RbacGrant<'r> {
+    /// The binding's name.
+    pub binding: &'r str,
+    /// The role's name.
+    pub role: &'r str,
+    /// The name of the binding's subject that was meant.
+    pub subject: &'r str,
+}
+
+impl<'r> RbacGrant<'r> {
+    /// Reads the annotation `authorization.k8s.io/reason`:
+    /// `RBAC: allowed by ClusterRoleBinding "b" of ClusterRole "r" to Group "g"`.
+    pub fn parse(reason: &'r str) -> Option<Self> {
+        let mut quoted = reason.strip_prefix("RBAC: allowed by ")?.split('"').skip(1).step_by(2);
+        Some(Self { binding: quoted.next()?, role: quoted.next()?, subject: quoted.next()? })
+    }
 }
 
 #[cfg(test)]
