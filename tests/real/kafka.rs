@@ -276,7 +276,8 @@ async fn records_removed_under_a_slow_reader_are_a_gap() {
     drop(held);
     let seen =
         reader.until("the last record", |seen| seen.positions.get(&0).is_some_and(|at| at.as_str() == "81")).await;
-    assert!((2..80).contains(&seen.count()), "{} records", seen.count());
+    // 8 MB on their way, 16 MB in librdkafka's queue, and a few in hand: memory does not grow with what is there to read.
+    assert!((2..40).contains(&seen.count()), "{} records", seen.count());
     // The gap begins behind the last record that came before it, and the one after it is the last of all.
     assert_eq!(seen.notices, [(0, "gap", seen.count() as u64 - 1)]);
     reader.stop().await;

@@ -48,6 +48,8 @@ pub(super) struct Partition {
     /// The batch being gathered.
     open: Option<Gathered>,
     outgoing: VecDeque<Outgoing>,
+    /// Bytes of the records that stand in `outgoing`.
+    closed: usize,
     at_end: bool,
     /// Inputs that no snapshot covers yet: their numbers, and the offsets they reach.
     unsaved: VecDeque<(u64, i64)>,
@@ -68,6 +70,7 @@ impl Partition {
             next,
             open: None,
             outgoing: VecDeque::new(),
+            closed: 0,
             at_end: false,
             unsaved: VecDeque::new(),
             safe: None,
@@ -94,7 +97,7 @@ impl Partition {
     }
 
     fn append(&mut self, offset: i64, payload: &[u8]) {
-        if self.gathered() > 0 && self.gathered() + payload.len() >= BATCH_BYTES {
+        if self.open.as_ref().is_some_and(|open| open.bytes.len() + payload.len() >= BATCH_BYTES) {
             self.close();
         }
         let open = self.open.get_or_insert_with(|| Gathered { bytes: Vec::new(), start: offset, upto: offset });
@@ -105,9 +108,9 @@ impl Partition {
         }
     }
 
-    /// Bytes of the batch being gathered.
+    /// Bytes of all records that were not handed over yet, in batches that are closed as well.
     pub(super) fn gathered(&self) -> usize {
-        self.open.as_ref().map_or(0, |open| open.bytes.len())
+        self.closed + self.open.as_ref().map_or(0, |open| open.bytes.len())
     }
 
     /// There is no further record now.
@@ -122,6 +125,7 @@ impl Partition {
     /// Takes what is ready, the batch being gathered included.
     pub(super) fn drain(&mut self) -> VecDeque<Outgoing> {
         self.close();
+        self.closed = 0;
         std::mem::take(&mut self.outgoing)
     }
 
@@ -132,6 +136,7 @@ impl Partition {
     }
 
     fn hand(&mut self, bytes: Bytes, framing: Framing, start: i64, upto: i64) {
+        self.closed += bytes.len();
         let batch = Batch {
             source: self.source.clone(),
             cluster: self.cluster.clone(),
@@ -335,6 +340,20 @@ mod tests {
         };
         let reached: Vec<_> = partition.drain().into_iter().map(reach).collect();
         assert_eq!(reached, [(10, 12, false), (12, 14, false), (14, 16, false), (16, 17, true)]);
+    }
+
+    #[test]
+    fn closed_batches_count_until_they_are_handed_over() {
+        let mut partition = partition();
+        // Each makes a batch of its own, and none of these is full.
+        let record = vec![b'x'; BATCH_BYTES - 2];
+        for offset in 10..13 {
+            partition.push(offset, &record);
+        }
+        partition.push(13, b"{\n  \"a\": 1\n}\n");
+        assert!(partition.gathered() > 3 * record.len(), "{}", partition.gathered());
+        assert_eq!(partition.drain().len(), 4);
+        assert_eq!(partition.gathered(), 0);
     }
 
     #[test]
