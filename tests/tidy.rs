@@ -52,6 +52,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "enrich",
             "event",
             "hex",
+            "judge",
             "mask",
             "metrics",
             "outbox",

@@ -5,14 +5,17 @@
 //! `throttle`: for them a detector may also note what is no finding by itself. Detectors never see each other.
 
 mod anonymous;
+pub mod certificate;
 mod deed;
 mod exposed;
 mod forged;
 mod hidden;
+pub mod minted;
 pub mod observation;
 mod outside;
 mod sentence;
 pub mod storm;
+pub mod uses;
 mod wrong_network;
 
 use std::sync::Arc;
@@ -175,5 +178,8 @@ pub fn built_in(config: &Config) -> Vec<Box<dyn Detector>> {
         Box::new(exposed::Exposed::default()),
         Box::new(forged::Forged::default()),
         Box::new(storm::Storm::new(&config.storm)),
+        Box::new(uses::Uses::default()),
+        Box::new(minted::Minted::default()),
+        Box::new(certificate::Certificates::default()),
     ]
 }

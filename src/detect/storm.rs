@@ -11,6 +11,9 @@ use crate::amount::Period;
 use crate::enrich::Facts;
 use crate::enrich::client::Trusted;
 
+/// The rule about failed authentications. Its findings, one a request, are for judges as well.
+pub const UNAUTHENTICATED: &str = "unauthenticated-storm";
+
 /// When failed requests of one address are a storm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -41,11 +44,7 @@ impl Storm {
             Arc::new(Rule { threshold, ..(*Rule::new(id, title, techniques)).clone() })
         };
         Self {
-            unauthenticated: counting(
-                "unauthenticated-storm",
-                "Many failed authentications from one address",
-                &["T1110"],
-            ),
+            unauthenticated: counting(UNAUTHENTICATED, "Many failed authentications from one address", &["T1110"]),
             forbidden: counting("forbidden-storm", "Many forbidden requests from one address", &["T1613", "T1069"]),
         }
     }

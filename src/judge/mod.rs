@@ -8,19 +8,37 @@
 //! A judge never sees a copy of a record, and what was found or observed in a request only once, whatever stages the
 //! request has. Its memory is bounded, and saved under its id together with the hash of what shapes it.
 
+mod certificate;
 mod judges;
+mod minted;
+mod nodes;
 mod once;
+mod recent;
+mod sighting;
+mod storm;
 #[cfg(test)]
 mod tests;
+mod two_networks;
 
 use serde_json::value::RawValue;
 
 use crate::alert::EventRef;
 use crate::detect::observation::Observation;
-use crate::detect::{Finding, Findings};
+use crate::detect::{self, Finding, Findings};
 use crate::event::Timestamp;
 
 pub use judges::{Judges, Memory};
+
+/// Every built-in judge.
+pub fn built_in(config: &detect::Config) -> Vec<Box<dyn Judge>> {
+    vec![
+        Box::new(two_networks::TwoNetworks::default()),
+        Box::new(minted::Minted::default()),
+        Box::new(nodes::Nodes::default()),
+        Box::new(storm::SuccessAfterStorm::new(&config.storm)),
+        Box::new(certificate::SelfApproved::default()),
+    ]
+}
 
 /// What a judge sees of one request at once: what is new at this stage of it.
 #[derive(Debug)]

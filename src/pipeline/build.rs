@@ -12,14 +12,16 @@ use crate::enrich::Enricher;
 use crate::enrich::place::Places;
 use crate::enrich::policy::Policies;
 use crate::enrich::trust::Trust;
+use crate::judge;
 
-/// An analyzer that remembers nothing yet, with every built-in detector.
+/// An analyzer that remembers nothing yet, with every built-in detector and judge.
 ///
 /// # Errors
 /// A list or place file that cannot be read, networks that contradict each other.
 pub fn analyzer(config: &Config) -> anyhow::Result<Analyzer> {
     let cluster = ClusterId::new(config.cluster.as_str());
-    Ok(Analyzer::new(cluster, enricher(config)?, detect::built_in(&config.detection)))
+    let judges = judge::built_in(&config.detection);
+    Ok(Analyzer::new(cluster, enricher(config)?, detect::built_in(&config.detection)).with_judges(judges))
 }
 
 /// What works out facts, as configured.

@@ -1,0 +1,288 @@
+//! Stories of a few events each, and what only memory can say of them.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+
+use bytes::Bytes;
+use gatecrier::alert::Alert;
+use gatecrier::analyze::{Analyzer, Output};
+use gatecrier::batch::{Batch, ClusterId, Framing, Input, Place, Position, SourceId};
+use gatecrier::config::Config;
+use gatecrier::event::Timestamp;
+use gatecrier::pipeline;
+use serde_json::{Value, json};
+
+const NETWORKS: &str = r#"
+sources: { audit: { file: { path: /dev/null } } }
+networks:
+  office: { cidrs: [198.51.100.0/24, "2001:db8:1::/48"] }
+  vpn: { cidrs: [10.8.0.0/24] }
+  pods: { kind: pods, cidrs: [10.244.0.0/16, "fd00::/32"] }
+  nodes: { kind: nodes, cidrs: [10.0.1.0/24] }
+  masters: { kind: control-plane, cidrs: [10.0.2.0/24] }
+hiding_hops: { lb: { cidrs: [10.0.0.11] } }
+policies: [{ name: deployer, users: ["system:serviceaccount:ci:deployer"], zones: [office, vpn, pods] }]
+detection: { storm: { failures: 3 } }
+"#;
+
+/// One request, but for what a test says of it.
+#[derive(Clone)]
+struct Asked {
+    second: i64,
+    value: Value,
+}
+
+impl Asked {
+    /// `verb what`, where what is a resource with its subresource and name, such as `create pods/exec:web`.
+    fn by(user: &str, ip: &str, second: i64, deed: &str) -> Self {
+        let (verb, what) = deed.split_once(' ').unwrap();
+        let (path, name) = what.split_once(':').unwrap_or((what, ""));
+        let (resource, subresource) = path.split_once('/').unwrap_or((path, ""));
+        let group = if user.starts_with("system:node:") { "system:nodes" } else { "system:authenticated" };
+        let user = if user.is_empty() { json!({}) } else { json!({ "username": user, "groups": [group] }) };
+        let object = json!({ "resource": resource, "subresource": subresource, "namespace": "web", "name": name });
+        let value = json!({
+            "kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "Metadata",
+            "auditID": format!("823afb8f-bd21-4918-81a6-{second:012}"),
+            "stage": "ResponseComplete", "requestURI": format!("/api/v1/namespaces/web/{path}/{name}"), "verb": verb,
+            "user": user, "sourceIPs": [ip], "objectRef": object, "responseStatus": { "metadata": {}, "code": 200 },
+            "annotations": {},
+        });
+        Self { second, value }
+    }
+
+    fn set(mut self, pointer: &str, value: Value) -> Self {
+        *self.value.pointer_mut(pointer).unwrap() = value;
+        self
+    }
+
+    fn code(self, code: u16) -> Self {
+        self.set("/responseStatus/code", code.into())
+    }
+
+    fn extra(mut self, key: &str, value: &str) -> Self {
+        self.value["user"]["extra"][format!("authentication.kubernetes.io/{key}")] = json!([value]);
+        self
+    }
+
+    fn credential(self, id: &str) -> Self {
+        self.extra("credential-id", id)
+    }
+
+    fn note(mut self, key: &str, value: &str) -> Self {
+        self.value["annotations"][key] = value.into();
+        self
+    }
+
+    fn line(&self) -> String {
+        let start = Timestamp::parse(b"2026-11-22T12:00:00.000000Z").unwrap();
+        let mut value = self.value.clone();
+        value["requestReceivedTimestamp"] = start.plus_seconds(self.second).to_string().into();
+        value["stageTimestamp"] = start.plus_seconds(self.second).to_string().into();
+        format!("{value}\n")
+    }
+}
+
+fn analyzer() -> Analyzer {
+    pipeline::analyzer(&Config::from_str(NETWORKS, "test.yaml").unwrap()).unwrap()
+}
+
+fn read(analyzer: &mut Analyzer, lines: &str) -> Vec<Alert> {
+    let source = SourceId::new("test");
+    let input = Input::Batch(Batch {
+        start: Place { name: source.shared(), offset: 0 },
+        source,
+        cluster: ClusterId::new("test"),
+        bytes: Bytes::from(lines.to_owned()),
+        framing: Framing::Lines,
+        upto: Position::new(""),
+        at_end: true,
+    });
+    let mut out = Output::default();
+    analyzer.analyze(&input, &mut out);
+    analyzer.settle(Timestamp::MAX, 0.0, &mut out);
+    out.alerts
+}
+
+/// `severity summary` of what this rule says of the story, read twice: in one go, and with a restart after each line.
+#[track_caller]
+fn check(rule: &str, story: &[Asked], expected: &[&str]) {
+    let lines: Vec<_> = story.iter().map(Asked::line).collect();
+    let said = |alerts: &[Alert]| -> Vec<String> {
+        let reasons = alerts.iter().filter(|alert| alert.revision == 1).flat_map(|alert| &alert.reasons);
+        let reasons = reasons.filter(|reason| reason.rule == rule);
+        reasons.map(|reason| format!("{} {}", reason.severity, reason.text)).collect()
+    };
+    let at_once = said(&read(&mut analyzer(), &lines.concat()));
+    assert_eq!(at_once, expected);
+    let mut analyzer = analyzer();
+    let mut alerts = Vec::new();
+    for line in &lines {
+        alerts.extend(read(&mut analyzer, line));
+        let memory = analyzer.snapshot().unwrap();
+        analyzer = self::analyzer();
+        assert!(analyzer.restore(&memory.bytes).unwrap().is_empty());
+    }
+    assert_eq!(said(&alerts), expected, "after restarts");
+}
+
+const WEB: &str = "system:serviceaccount:web:web";
+
+#[test]
+fn a_pods_token_elsewhere_is_found_at_its_first_use_there() {
+    let token = |ip, second| Asked::by(WEB, ip, second, "get pods").credential("JTI=1").extra("pod-name", "web-1");
+    let story = [token("10.244.1.5", 0), token("10.244.1.5", 70), token("198.51.100.7", 80)];
+    let text = "critical system:serviceaccount:web:web used one credential (JTI=1) from 198.51.100.7 and from 10.244.1.5 \
+                within 10 minutes";
+    check("credential-in-two-networks", &story, &[text]);
+    let other_pod = [token("10.244.1.5", 0), token("10.244.2.9", 30), token("10.244.1.5", 60)];
+    let text = "high system:serviceaccount:web:web used one credential (JTI=1) from 10.244.1.5 and from 10.244.2.9 within \
+                10 minutes";
+    check("credential-in-two-networks", &other_pod, &[text]);
+}
+
+#[test]
+fn what_looks_like_two_networks_and_is_not() {
+    let token = |ip, second| Asked::by(WEB, ip, second, "get pods").credential("JTI=1").extra("pod-name", "web-1");
+    let person = |ip, second| Asked::by("eve", ip, second, "get pods").credential("X509SHA256=1");
+    for (trap, story) in [
+        ("a pod behind its node", [token("10.244.1.5", 0), token("10.0.1.4", 30), token("10.244.1.5", 61)]),
+        ("both families of a pod", [token("10.244.1.5", 0), token("fd00::5", 30), token("10.244.1.5", 61)]),
+        ("a pod that moved", [token("10.244.1.5", 0), token("10.244.1.6", 30), token("10.244.1.6", 90)]),
+        ("long ago", [token("10.244.1.5", 0), token("198.51.100.7", 700), token("198.51.100.7", 790)]),
+        ("a laptop that moved", [person("198.51.100.7", 0), person("10.8.0.9", 30), person("10.8.0.9", 90)]),
+        (
+            "one network, two families",
+            [person("198.51.100.7", 0), person("2001:db8:1::7", 30), person("198.51.100.7", 61)],
+        ),
+        ("behind a hiding hop", [person("198.51.100.7", 0), person("10.0.0.11", 30), person("198.51.100.7", 61)]),
+    ] {
+        println!("{trap}");
+        check("credential-in-two-networks", &story, &[]);
+    }
+}
+
+#[test]
+fn a_persons_certificate_must_go_to_and_fro() {
+    let person = |ip, second| Asked::by("eve", ip, second, "get pods").credential("X509SHA256=1");
+    let says = |severity: &str, one: &str, other: &str| {
+        format!("{severity} eve used one credential (X509SHA256=1) from {one} and from {other} within 10 minutes")
+    };
+    for (severity, one, other) in [
+        ("low", "198.51.100.7", "10.8.0.9"),
+        ("medium", "198.51.100.7", "10.0.2.2"),
+        ("high", "198.51.100.7", "10.244.1.5"),
+    ] {
+        let story = [person(one, 0), person(other, 30), person(one, 61)];
+        check("credential-in-two-networks", &story, &[&says(severity, one, other)]);
+    }
+    // The strange sight is the one outside.
+    let story = [person("198.51.100.7", 0), person("203.0.113.9", 30), person("198.51.100.7", 61)];
+    check("credential-in-two-networks", &story, &[]);
+    let again = [story.as_slice(), &[person("203.0.113.9", 95)]].concat();
+    check("credential-in-two-networks", &again, &[&says("high", "203.0.113.9", "198.51.100.7")]);
+}
+
+#[test]
+fn a_minted_token_is_followed_to_its_first_use() {
+    let mint = |by: &str, ip| {
+        let minted = Asked::by(by, ip, 0, "create serviceaccounts/token:backup").code(201);
+        minted.note("authentication.kubernetes.io/issued-credential-id", "JTI=9")
+    };
+    let used = |ip| Asked::by("system:serviceaccount:web:backup", ip, 60, "get pods").credential("JTI=9");
+    let says = |severity: &str, from: &str, how: &str| {
+        format!(
+            "{severity} a token for web/backup that eve minted from 198.51.100.7 was first used from {from}, {how} (JTI=9)"
+        )
+    };
+    let rule = "minted-token-used-elsewhere";
+    for (severity, from, how) in [
+        ("medium", "198.51.100.7", "where it was minted, as if by hand"),
+        ("high", "10.8.0.9", "elsewhere"),
+        ("critical", "203.0.113.9", "outside every trusted network"),
+        ("medium", "10.244.1.5", "inside the cluster"),
+    ] {
+        check(rule, &[mint("eve", "198.51.100.7"), used(from)], &[&says(severity, from, how)]);
+    }
+    check(rule, &[mint("system:serviceaccount:vault:vault", "10.244.1.7"), used("10.244.1.5")], &[]);
+    check(rule, &[mint("system:node:n1", "10.0.1.4"), used("10.244.1.5")], &[]);
+    check(rule, &[mint("eve", "198.51.100.7").code(403), used("203.0.113.9")], &[]);
+    let alerts = [mint("eve", "198.51.100.7"), used("203.0.113.9")].map(|asked| asked.line()).concat();
+    let alerts = read(&mut analyzer(), &alerts);
+    let incident = alerts.iter().find(|alert| alert.reasons.iter().any(|reason| reason.rule == rule)).unwrap();
+    let seconds: Vec<_> = incident.events.iter().map(|event| event.time.to_string()[17..19].to_owned()).collect();
+    assert_eq!(seconds, ["00", "00"], "both events, in their order");
+}
+
+#[test]
+fn a_nodes_identity_belongs_to_its_address() {
+    let node = |name: &str, ip, minute: i64| Asked::by(&format!("system:node:{name}"), ip, minute * 60, "get nodes");
+    let mut story: Vec<_> =
+        (0..6).flat_map(|minute| [node("n1", "10.0.1.1", minute), node("n2", "10.0.1.2", minute)]).collect();
+    let rule = "node-identity-elsewhere";
+    check(rule, &story, &[]);
+    let with = |asked: &[Asked]| [story.as_slice(), asked].concat();
+    check(
+        rule,
+        &with(&[node("n1", "10.0.1.2", 6)]),
+        &["critical the identity of node n1 was used from 10.0.1.2, the address of node n2"],
+    );
+    let outside = "critical the identity of node n1 was used from 198.51.100.7, outside the node networks; its kubelet is at \
+                   10.0.1.1";
+    check(rule, &with(&[node("n1", "198.51.100.7", 6)]), &[outside]);
+    check(rule, &with(&[node("n1", "10.0.1.9", 6), node("n1", "10.0.1.9", 7)]), &[]);
+    let both = "high the identity of node n1 was used from 10.0.1.9 and from 10.0.1.1 within 10 minutes";
+    check(rule, &with(&[node("n1", "10.0.1.9", 6), node("n1", "10.0.1.1", 7), node("n1", "10.0.1.9", 8)]), &[both]);
+    let pod = |ip, node| Asked::by(WEB, ip, 400, "get pods").extra("pod-name", "web-1").extra("node-name", node);
+    story.push(pod("10.0.1.2", "n1"));
+    let elsewhere = "high system:serviceaccount:web:web used the token of pod web-1, which runs on node n1, from 10.0.1.2, \
+                     the address of node n2";
+    check("pod-token-on-other-node", &story, &[elsewhere]);
+    *story.last_mut().unwrap() = pod("10.0.1.1", "n1");
+    check("pod-token-on-other-node", &story, &[]);
+}
+
+#[test]
+fn a_success_after_many_failures_counts_for_a_newcomer() {
+    let failed = |second| Asked::by("", "203.0.113.9", second, "get pods").code(401);
+    let eve = |second| Asked::by("eve", "203.0.113.9", second, "get pods");
+    let storm = [failed(0), failed(1), failed(2)];
+    let rule = "success-after-failures";
+    let text =
+        "high eve authenticated from 203.0.113.9 after 3 failed attempts from there, and was not seen there before";
+    check(rule, &[storm.as_slice(), &[eve(60)]].concat(), &[text]);
+    check(rule, &[storm.as_slice(), &[eve(700)]].concat(), &[]);
+    check(rule, &[&[eve(-70)], storm.as_slice(), &[eve(60)]].concat(), &[]);
+    check(rule, &[failed(0), failed(1), eve(60)], &[]);
+    let outage = (1..=5).flat_map(|host| {
+        (0..3).map(move |at| failed(at * 5 + host).set("/sourceIPs", json!([format!("203.0.113.{host}")])))
+    });
+    check(
+        rule,
+        &outage
+            .chain(storm.map(|failed| Asked { second: 30 + failed.second, ..failed }))
+            .chain([eve(60)])
+            .collect::<Vec<_>>(),
+        &[],
+    );
+}
+
+#[test]
+fn who_approves_his_own_certificate_is_told_with_both_events() {
+    let request = |who: &str| Asked::by(who, "198.51.100.7", 0, "create certificatesigningrequests:mine").code(201);
+    let approve = |who: &str| Asked::by(who, "198.51.100.7", 5, "update certificatesigningrequests/approval:mine");
+    let says = |severity: &str, who: &str| {
+        format!(
+            "{severity} {who} requested the certificate mine and approved it: it opens the cluster until it expires and \
+             cannot be revoked"
+        )
+    };
+    let rule = "certificate-self-approved";
+    check(rule, &[request("eve"), approve("eve")], &[&says("critical", "eve")]);
+    check(rule, &[request("bob"), approve("eve")], &[]);
+    check(rule, &[request("eve").code(403), approve("eve")], &[]);
+    check(rule, &[request(WEB), approve(WEB)], &[&says("medium", WEB)]);
+    // Where bodies are logged the request itself need not have been seen.
+    let mut approved = approve("eve");
+    approved.value["responseObject"] = json!({ "spec": { "username": "eve" } });
+    check(rule, &[approved], &[&says("critical", "eve")]);
+}
