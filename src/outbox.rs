@@ -226,8 +226,8 @@ impl Shared {
         let written = drafts.len();
         let mut books = lock(&self.books);
         for (draft, spot) in drafts.into_iter().zip(spots) {
-            let Draft { key, revision, severity, payload } = draft;
-            books.enter(books::Entry::new(key, revision, severity, payload.len(), spot));
+            let Draft { key, revision, severity, status, payload } = draft;
+            books.enter(books::Entry::new(key, revision, severity, payload.len(), spot), status);
         }
         let let_go = books.tell_lost();
         drop(books);

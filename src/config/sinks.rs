@@ -21,6 +21,10 @@ pub struct Sinks {
     pub elasticsearch: BTreeMap<String, sink::elasticsearch::Config>,
     /// Alertmanagers by name, each with all its replicas.
     pub alertmanager: BTreeMap<String, sink::alertmanager::Config>,
+    /// PagerDuty integrations by name.
+    pub pagerduty: BTreeMap<String, sink::pagerduty::Config>,
+    /// Slack webhooks by name.
+    pub slack: BTreeMap<String, sink::slack::Config>,
 }
 
 /// A key with nothing behind it means the defaults, not that the key is missing.
@@ -66,29 +70,38 @@ fn named_mut<'c, C: Settings>(
     sinks.iter_mut().map(move |(name, config)| (vec!["sinks", kind, name.as_str()], config as &mut dyn Settings))
 }
 
-// A new kind of sink is a field above and a line in each of these two.
+// A new kind of sink is a field above and a line in each of these.
 impl Sinks {
     /// The sinks that are named, in the order of their kinds.
     pub fn list(&self) -> Vec<Listed<'_>> {
-        let Self { stdout, webhook, loki, elasticsearch, alertmanager } = self;
+        let Self { stdout, webhook, loki, elasticsearch, alertmanager, pagerduty, slack } = self;
         let mut all: Vec<Listed<'_>> = stdout.iter().map(Listed::default_stdout).collect();
         all.extend(named("webhook", webhook));
         all.extend(named("loki", loki));
         all.extend(named("elasticsearch", elasticsearch));
         all.extend(named("alertmanager", alertmanager));
+        all.extend(named("pagerduty", pagerduty));
+        all.extend(named("slack", slack));
         all
     }
 
     /// Likewise, to be changed.
     pub(super) fn list_mut(&mut self) -> Vec<ListedMut<'_>> {
-        let Self { stdout, webhook, loki, elasticsearch, alertmanager } = self;
+        let Self { stdout, webhook, loki, elasticsearch, alertmanager, pagerduty, slack } = self;
         let mut all: Vec<ListedMut<'_>> = Vec::new();
         all.extend(stdout.iter_mut().map(|config| (vec!["sinks", "stdout"], config as &mut dyn Settings)));
         all.extend(named_mut("webhook", webhook));
         all.extend(named_mut("loki", loki));
         all.extend(named_mut("elasticsearch", elasticsearch));
         all.extend(named_mut("alertmanager", alertmanager));
+        all.extend(named_mut("pagerduty", pagerduty));
+        all.extend(named_mut("slack", slack));
         all
+    }
+
+    /// What the kinds are called.
+    pub fn kinds() -> [&'static str; 7] {
+        ["stdout", "webhook", "loki", "elasticsearch", "alertmanager", "pagerduty", "slack"]
     }
 
     /// Whether no sink is named.

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
 
-use crate::alert::Severity;
+use crate::alert::{Severity, Status};
 use crate::event::Timestamp;
 use crate::segment::Spot;
 
@@ -63,6 +63,8 @@ pub(super) struct Books {
     entries: VecDeque<Entry>,
     /// The number of the newest revision held of an id.
     newest: HashMap<Key, u64>,
+    /// Of an id whose newest revision is closed, the number of the one before: sinks hear of an opening first.
+    opening: HashMap<Key, u64>,
     pub(super) cursors: Vec<Cursor>,
     /// A replay may need everything from here on.
     pub(super) keep_from: u64,
@@ -75,8 +77,13 @@ pub(super) struct Books {
 }
 
 impl Books {
-    pub(super) fn enter(&mut self, entry: Entry) {
-        self.newest.insert(entry.key, entry.spot.seq);
+    pub(super) fn enter(&mut self, entry: Entry, status: Status) {
+        let before = self.newest.insert(entry.key, entry.spot.seq);
+        match (status, before) {
+            (Status::Closed, Some(before)) => _ = self.opening.entry(entry.key).or_insert(before),
+            (Status::Closed, None) => {}
+            (Status::Open, _) => _ = self.opening.remove(&entry.key),
+        }
         self.entries.push_back(entry);
     }
 
@@ -124,6 +131,9 @@ impl Books {
             if self.newest.get(&entry.key) == Some(&entry.spot.seq) {
                 self.newest.remove(&entry.key);
             }
+            if self.opening.get(&entry.key) == Some(&entry.spot.seq) {
+                self.opening.remove(&entry.key);
+            }
         }
     }
 
@@ -140,6 +150,7 @@ impl Books {
     pub(super) fn remove(&mut self, gone: &HashSet<u64>) {
         self.entries.retain(|entry| !gone.contains(&entry.spot.seq));
         self.newest.retain(|_, seq| !gone.contains(seq));
+        self.opening.retain(|_, seq| !gone.contains(seq));
     }
 
     /// Below the first number every sink has taken it, below the second no required sink needs it.
@@ -155,7 +166,8 @@ impl Books {
     }
 
     fn superseded(&self, entry: &Entry) -> bool {
-        self.newest.get(&entry.key).is_some_and(|&newest| newest > entry.spot.seq)
+        let is_opening = self.opening.get(&entry.key) == Some(&entry.spot.seq);
+        !is_opening && self.newest.get(&entry.key).is_some_and(|&newest| newest > entry.spot.seq)
     }
 
     /// Notes that the sinks which have not taken an alert will never get it.

@@ -5,7 +5,7 @@ use std::io;
 
 use super::books::{Key, key_of};
 use super::{AppendError, Shared};
-use crate::alert::{Alert, Severity};
+use crate::alert::{Alert, Severity, Status};
 use crate::state::lock;
 
 /// An alert that will be written.
@@ -14,6 +14,7 @@ pub(super) struct Draft {
     pub(super) key: Key,
     pub(super) revision: u32,
     pub(super) severity: Severity,
+    pub(super) status: Status,
     pub(super) payload: Vec<u8>,
 }
 
@@ -62,5 +63,5 @@ fn revise(alert: &mut Alert, last: u32, held: Option<&Alert>) -> bool {
 
 fn draft(alert: &Alert, key: Key) -> serde_json::Result<Draft> {
     let payload = serde_json::to_vec(alert)?;
-    Ok(Draft { key, revision: alert.revision, severity: alert.severity, payload })
+    Ok(Draft { key, revision: alert.revision, severity: alert.severity, status: alert.status, payload })
 }

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::books::{Books, Cursor, Entry, key_of};
 use super::cursor::{self, CursorFile, Saved};
 use super::{Config, Outbox, Shared};
-use crate::alert::Severity;
+use crate::alert::{Severity, Status};
 use crate::metrics::Metrics;
 use crate::segment::{Damage, DamageKind, Log, Spot};
 use crate::state::{StateDir, file_name};
@@ -39,6 +39,7 @@ struct Slim<'a> {
     id: Cow<'a, str>,
     revision: u32,
     severity: Severity,
+    status: Status,
 }
 
 pub(super) fn open(
@@ -85,7 +86,8 @@ fn open_log(directory: &Path, config: &Config, recovered: &mut Recovered) -> any
         match serde_json::from_slice::<Slim<'_>>(record.payload) {
             Ok(slim) => {
                 let key = key_of(&slim.id);
-                books.enter(Entry::new(key, slim.revision, slim.severity, record.payload.len(), spot));
+                let entry = Entry::new(key, slim.revision, slim.severity, record.payload.len(), spot);
+                books.enter(entry, slim.status);
             }
             Err(error) => {
                 recovered.complaints.push(format!("alert {} in the outbox cannot be understood: {error}", record.seq));

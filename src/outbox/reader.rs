@@ -7,7 +7,7 @@ use anyhow::Context;
 
 use super::books::key_of;
 use super::{AppendError, Outbox};
-use crate::alert::Alert;
+use crate::alert::{Alert, Status};
 use crate::metrics::{ByReason, BySinkResult};
 use crate::segment;
 use crate::state::lock;
@@ -19,7 +19,8 @@ const SAVE_EVERY: Duration = Duration::from_millis(100);
 /// Alerts for a sink.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Delivery {
-    /// At least one, oldest first; of an id the newest revision in the place of the oldest.
+    /// At least one, oldest first; of an id the newest revision in the place of the oldest. An alert that is closed
+    /// by then comes twice, open and closed.
     pub alerts: Vec<Alert>,
     /// What [`Reader::done`] is told once all of them are safe with the receiver.
     pub upto: u64,
@@ -35,6 +36,8 @@ pub struct Reader {
     stash: Option<Ready>,
     /// Numbers of newer revisions that were handed out in the place of older ones.
     ahead: BTreeSet<u64>,
+    /// Numbers of last revisions whose alerts were handed out as open, and which come in their own places.
+    closing: BTreeSet<u64>,
     /// Where the last delivery ended.
     handed: u64,
     /// Beyond it nothing had to be delivered up to here.
@@ -63,6 +66,7 @@ impl Reader {
             records,
             stash: None,
             ahead: BTreeSet::new(),
+            closing: BTreeSet::new(),
             handed: taken,
             passed: taken,
             done: taken,
@@ -102,8 +106,10 @@ impl Reader {
             return Ok(Some(ready));
         }
         while let Some(record) = self.records.next().context("read the outbox")? {
-            while self.ahead.first().is_some_and(|&seq| seq < record.seq) {
-                self.ahead.pop_first();
+            for passed in [&mut self.ahead, &mut self.closing] {
+                while passed.first().is_some_and(|&seq| seq < record.seq) {
+                    passed.pop_first();
+                }
             }
             if self.ahead.remove(&record.seq) {
                 continue;
@@ -118,14 +124,22 @@ impl Reader {
     }
 
     /// The newest revision in the place of this one; nothing when that has been handed out already.
+    ///
+    /// A closing never takes the place of an opening: a pager that hears only of the end wakes nobody. Then this
+    /// revision says what the last one knows, but for the end, which comes in its own place.
     fn newest_of(&mut self, ready: Ready) -> anyhow::Result<Option<Ready>> {
         let shared = &self.outbox.0;
         let newest = lock(&shared.books).newest(key_of(&ready.alert.id)).map(|entry| entry.spot);
         let Some(spot) = newest.filter(|spot| spot.seq > ready.seq) else { return Ok(Some(ready)) };
-        if !self.ahead.contains(&spot.seq) {
+        if !self.ahead.contains(&spot.seq) && !self.closing.contains(&spot.seq) {
             let payload = shared.view.pick(spot.seq, spot.offset).context("read the outbox")?;
             let newer = payload.and_then(|payload| Some((self.outbox.parse(spot.seq, &payload)?, payload.len())));
             let Some((alert, bytes)) = newer else { return Ok(Some(ready)) };
+            if alert.status == Status::Closed && ready.alert.status == Status::Open {
+                self.closing.insert(spot.seq);
+                let Alert { revision, status, .. } = ready.alert;
+                return Ok(Some(Ready { seq: ready.seq, alert: Alert { revision, status, ..alert }, bytes }));
+            }
             self.ahead.insert(spot.seq);
             self.count("superseded");
             return Ok(Some(Ready { seq: ready.seq, alert, bytes }));

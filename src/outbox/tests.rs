@@ -229,6 +229,41 @@ fn a_sink_that_is_behind_gets_the_newest_revision_in_the_place_of_the_older_ones
     assert_eq!(reader.next(9, usize::MAX).unwrap(), None);
 }
 
+fn closed(id: &str, count: u64, severity: Severity) -> Alert {
+    Alert { status: Status::Closed, ..alert(id, count, severity) }
+}
+
+#[test]
+fn a_sink_hears_of_an_opening_before_the_closing() {
+    let lab = Lab::new(&["loki"]);
+    let outbox = lab.open();
+    let mut reader = outbox.cursor("loki").unwrap();
+    let (mild, grave) = (Severity::Low, Severity::High);
+    outbox.append(&mut [low("a"), alert("a", 10, mild), alert("a", 11, grave), closed("a", 12, grave)]).unwrap();
+    outbox.append(&mut [closed("own", 1, mild), low("b")]).unwrap();
+    let said = reader.next(9, usize::MAX).unwrap().unwrap().alerts;
+    assert_eq!(keys(&said), ["a.1", "a.4", "own.1", "b.1"]);
+    // The opening says all that is known by now.
+    let told = |alert: &Alert| (alert.status, alert.count, alert.severity);
+    assert_eq!(told(&said[0]), (Status::Open, 12, grave));
+    assert_eq!(told(&said[1]), (Status::Closed, 12, grave));
+    outbox.append(&mut [closed("b", 2, mild)]).unwrap();
+    assert_eq!(keys(&reader.next(9, usize::MAX).unwrap().unwrap().alerts), ["b.2"]);
+    assert_eq!(reader.next(9, usize::MAX).unwrap(), None);
+}
+
+#[test]
+fn a_full_outbox_keeps_the_opening_of_a_grave_alert_that_is_closed_by_now() {
+    let lab = Lab::new(&["loki"]);
+    let outbox = lab.open();
+    outbox.append(&mut [alert("a", 1, Severity::High), alert("a", 2, Severity::High)]).unwrap();
+    outbox.append(&mut [closed("a", 3, Severity::High)]).unwrap();
+    fill(&outbox, 0..500, Severity::Low).unwrap();
+    assert!(lab.dropped() > 0);
+    drop(outbox);
+    assert_eq!(backlog(&lab.open(), "loki")[..2], ["a.2", "a.3"]);
+}
+
 #[test]
 fn what_was_passed_without_a_delivery_is_taken_with_the_last_one() {
     let lab = Lab::new(&["loki"]);

@@ -12,7 +12,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::http::{Answer, Auth, Client, Endpoint, Headers, Tls, fixed_headers, gzip};
-use super::{AnySink, Demands, FileSetting, SendError, Settings, Sink, json_line, without_event};
+use super::settings::{FileSetting, settings};
+use super::{SendError, Sink, json_line, without_event};
 use crate::alert::{Alert, Severity};
 
 /// Where entries are pushed to, below the configured address.
@@ -66,23 +67,7 @@ fn yes() -> bool {
     true
 }
 
-impl Settings for Config {
-    fn to(&self) -> String {
-        self.url.origin().to_owned()
-    }
-
-    fn demands(&self) -> Demands {
-        Demands { min_severity: self.min_severity, required: self.required }
-    }
-
-    fn files(&mut self) -> Vec<FileSetting<'_>> {
-        FileSetting::of_http(&mut self.auth, &mut self.tls)
-    }
-
-    fn build(&self) -> anyhow::Result<AnySink> {
-        Ok(AnySink::new(Loki::new(self)?))
-    }
-}
+settings!(Loki, to: |config| config.url.origin().to_owned(), files: |config| [FileSetting::of_auth(&mut config.auth), FileSetting::of_tls(&mut config.tls)]);
 
 /// Pushes batches of alerts.
 #[derive(Debug)]

@@ -2,13 +2,17 @@
 
 pub mod alertmanager;
 mod any;
+mod calls;
 pub mod elasticsearch;
+mod facts;
 pub mod http;
 pub mod loki;
+pub mod pagerduty;
 #[cfg(test)]
 pub(crate) mod sample;
 mod settings;
 mod single;
+pub mod slack;
 pub mod stdout;
 mod text;
 pub mod webhook;

@@ -25,6 +25,33 @@ pub trait Settings: fmt::Debug + Send + Sync {
     fn build(&self) -> anyhow::Result<AnySink>;
 }
 
+/// [`Settings`] of a `Config`: what `to` makes of it, and the lists of its files.
+macro_rules! settings {
+    ($sink:ident, to: $to:expr, files: |$config:ident| [$($files:expr),* $(,)?]) => {
+        impl $crate::sink::Settings for Config {
+            fn to(&self) -> String {
+                let to: fn(&Self) -> String = $to;
+                to(self)
+            }
+
+            fn demands(&self) -> $crate::sink::Demands {
+                let Self { min_severity, required, .. } = *self;
+                $crate::sink::Demands { min_severity, required }
+            }
+
+            fn files(&mut self) -> Vec<$crate::sink::FileSetting<'_>> {
+                let $config = self;
+                std::iter::empty()$(.chain($files))*.collect()
+            }
+
+            fn build(&self) -> anyhow::Result<$crate::sink::AnySink> {
+                Ok($crate::sink::AnySink::new($sink::new(self)?))
+            }
+        }
+    };
+}
+pub(super) use settings;
+
 /// What a sink wants of the outbox.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Demands {
@@ -49,18 +76,24 @@ impl<'a> FileSetting<'a> {
         Some(Self { keys: vec![key], path: path.as_mut()? })
     }
 
-    /// What all sinks that speak HTTP have in common.
-    pub(super) fn of_http(auth: &'a mut Auth, tls: &'a mut Tls) -> Vec<Self> {
+    /// The file that is always set.
+    pub(super) fn always(key: &'static str, path: &'a mut PathBuf) -> Option<Self> {
+        Some(Self { keys: vec![key], path })
+    }
+
+    pub(super) fn of_auth(auth: &'a mut Auth) -> Vec<Self> {
         let Auth { username: _, password_file, token_file, api_key_file } = auth;
+        let files = [("password_file", password_file), ("token_file", token_file), ("api_key_file", api_key_file)];
+        Self::below("auth", files)
+    }
+
+    pub(super) fn of_tls(tls: &'a mut Tls) -> Vec<Self> {
         let Tls { ca_file, cert_file, key_file } = tls;
-        let files = [
-            (["auth", "password_file"], password_file),
-            (["auth", "token_file"], token_file),
-            (["auth", "api_key_file"], api_key_file),
-            (["tls", "ca_file"], ca_file),
-            (["tls", "cert_file"], cert_file),
-            (["tls", "key_file"], key_file),
-        ];
-        files.into_iter().filter_map(|(keys, path)| Some(Self { keys: keys.to_vec(), path: path.as_mut()? })).collect()
+        Self::below("tls", [("ca_file", ca_file), ("cert_file", cert_file), ("key_file", key_file)])
+    }
+
+    fn below<const N: usize>(section: &'static str, files: [(&'static str, &'a mut Option<PathBuf>); N]) -> Vec<Self> {
+        let set = files.into_iter().filter_map(|(key, path)| Some((key, path.as_mut()?)));
+        set.map(|(key, path)| Self { keys: vec![section, key], path }).collect()
     }
 }

@@ -6,14 +6,14 @@ use super::SendError;
 use crate::alert::Alert;
 
 /// Sends one alert at a time.
-pub(super) trait Single: Sync {
+pub(super) trait Single: Send {
     /// Sends one alert. `Ok` means that it is safe with the receiver.
-    fn send_one(&self, alert: &Alert) -> impl Future<Output = Result<(), SendError>> + Send;
+    fn send_one(&mut self, alert: &Alert) -> impl Future<Output = Result<(), SendError>> + Send;
 }
 
 /// Sends the alerts one after the other. One that is rejected holds up none behind it; anything else stops here, as
 /// it would most likely befall those behind as well.
-pub(super) async fn one_by_one(sink: &impl Single, alerts: &[Alert]) -> Result<(), SendError> {
+pub(super) async fn one_by_one(sink: &mut impl Single, alerts: &[Alert]) -> Result<(), SendError> {
     let mut rejected = Vec::new();
     for (index, alert) in alerts.iter().enumerate() {
         match sink.send_one(alert).await {

@@ -8,7 +8,8 @@ use anyhow::Context as _;
 use serde::Deserialize;
 use tokio::task::JoinHandle;
 
-use super::{AnySink, Demands, FileSetting, SendError, Settings, Sink, json_line};
+use super::settings::settings;
+use super::{SendError, Sink, json_line};
 use crate::alert::{Alert, Severity, Status};
 use crate::terminal::escape_terminal;
 
@@ -37,23 +38,7 @@ pub struct Config {
     pub required: bool,
 }
 
-impl Settings for Config {
-    fn to(&self) -> String {
-        String::new()
-    }
-
-    fn demands(&self) -> Demands {
-        Demands { min_severity: self.min_severity, required: self.required }
-    }
-
-    fn files(&mut self) -> Vec<FileSetting<'_>> {
-        Vec::new()
-    }
-
-    fn build(&self) -> anyhow::Result<AnySink> {
-        Ok(AnySink::new(Stdout::new(self)?))
-    }
-}
+settings!(Stdout, to: |_| String::new(), files: |_config| []);
 
 /// How one alert becomes a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,6 +16,11 @@ pub(super) fn visible(text: &str) -> Cow<'_, str> {
     escape_terminal(text)
 }
 
+/// The visible text, at most so many UTF-16 units long.
+pub(super) fn cut(text: &str, most: usize) -> String {
+    shape(text, most, |character, out| out.push(character))
+}
+
 /// The visible text with each character as `escape` writes it, at most so many UTF-16 units long. An escape is kept
 /// whole or left out.
 pub(super) fn shape(text: &str, most: usize, escape: impl Fn(char, &mut String)) -> String {
@@ -43,10 +48,6 @@ pub(super) fn shape(text: &str, most: usize, escape: impl Fn(char, &mut String))
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn cut(text: &str, most: usize) -> String {
-        shape(text, most, |character, out| out.push(character))
-    }
 
     #[test]
     fn a_text_that_fits_stays_whole_and_a_longer_one_ends_in_an_ellipsis() {

@@ -14,8 +14,9 @@ use serde::Deserialize;
 use sha2::Sha256;
 
 use super::http::{Auth, Client, Endpoint, Headers, Tls, fixed_headers};
+use super::settings::{FileSetting, settings};
 use super::single::{Single, one_by_one};
-use super::{AnySink, Demands, FileSetting, SendError, Settings, Sink, without_event};
+use super::{SendError, Sink, without_event};
 use crate::alert::{Alert, Severity};
 use crate::secret::{Secret, SecretFile};
 
@@ -49,25 +50,7 @@ pub struct Config {
     pub required: bool,
 }
 
-impl Settings for Config {
-    fn to(&self) -> String {
-        self.url.origin().to_owned()
-    }
-
-    fn demands(&self) -> Demands {
-        Demands { min_severity: self.min_severity, required: self.required }
-    }
-
-    fn files(&mut self) -> Vec<FileSetting<'_>> {
-        let mut files = FileSetting::of_http(&mut self.auth, &mut self.tls);
-        files.extend(FileSetting::at("secret_file", &mut self.secret_file));
-        files
-    }
-
-    fn build(&self) -> anyhow::Result<AnySink> {
-        Ok(AnySink::new(Webhook::new(self)?))
-    }
-}
+settings!(Webhook, to: |config| config.url.origin().to_owned(), files: |config| [FileSetting::of_auth(&mut config.auth), FileSetting::of_tls(&mut config.tls), FileSetting::at("secret_file", &mut config.secret_file)]);
 
 /// Posts each alert by itself.
 #[derive(Debug)]
@@ -116,7 +99,7 @@ impl Webhook {
 
 impl Single for Webhook {
     /// Posts an alert, once more without the event behind it if it is rejected as it stands.
-    async fn send_one(&self, alert: &Alert) -> Result<(), SendError> {
+    async fn send_one(&mut self, alert: &Alert) -> Result<(), SendError> {
         match self.post(alert).await {
             Err(SendError::Reject(_)) if alert.evidence.is_some() => self.post(&without_event(alert)).await,
             posted => posted,

@@ -5,11 +5,16 @@ mod alertmanager;
 mod elasticsearch;
 mod faults;
 mod loki;
+mod nasty;
+mod pagerduty;
+mod peers;
 mod server;
+mod slack;
 mod tls;
 mod webhook;
 
 use gatecrier::alert::Alert;
+use gatecrier::sink::{SendError, Sink};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -56,4 +61,24 @@ fn hostile_alert(text: &str) -> Alert {
 /// A sink's configuration, as a file would hold it.
 fn config<T: DeserializeOwned>(value: Value) -> T {
     serde_json::from_value(value).unwrap()
+}
+
+/// A file that holds a secret, as long as the folder lives. Sinks keep what they read of it.
+fn key_file(text: &str) -> (tempfile::TempDir, std::path::PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("secret");
+    std::fs::write(&path, text).unwrap();
+    (dir, path)
+}
+
+/// Sends one alert and says what came of it: `retry`, `slow` or `reject`, and the message.
+async fn outcome(sink: &mut impl Sink) -> (&'static str, String) {
+    let error = sink.send(&alerts(1)).await.unwrap_err();
+    let text = format!("{error:#}");
+    match error {
+        SendError::Retry { after: None, .. } => ("retry", text),
+        SendError::Retry { .. } => ("slow", text),
+        SendError::Reject(_) => ("reject", text),
+        SendError::Partly { rejected, .. } => ("reject", format!("{:#}", rejected[0].1)),
+    }
 }

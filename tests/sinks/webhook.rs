@@ -10,19 +10,12 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 
 use crate::server::{Answer, Server, header, status};
-use crate::{HOSTILE, alert, alerts, config, hostile_alert};
+use crate::{HOSTILE, alert, alerts, config, hostile_alert, key_file, outcome};
 
 fn webhook(server: &Server, more: Value) -> Webhook {
     let mut value = json!({"url": server.url("/hook/path-secret?key=query-secret")});
     value.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     Webhook::new(&config(value)).unwrap()
-}
-
-fn secret_file(text: &str) -> (tempfile::TempDir, std::path::PathBuf) {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("secret");
-    std::fs::write(&path, text).unwrap();
-    (dir, path)
 }
 
 #[tokio::test]
@@ -55,7 +48,7 @@ fn hmac(key: &[u8], id: &str, timestamp: &str, body: &[u8]) -> String {
 #[tokio::test]
 async fn requests_are_signed_with_what_the_file_holds_now() {
     let server = Server::start([]);
-    let (_dir, path) = secret_file("first\n");
+    let (_dir, path) = key_file("first\n");
     let mut sink = webhook(&server, json!({"secret_file": path}));
     sink.send(&alerts(1)).await.unwrap();
     std::fs::write(&path, format!("whsec_{}\nfirst\n", STANDARD.encode("second"))).unwrap();
@@ -72,7 +65,7 @@ async fn requests_are_signed_with_what_the_file_holds_now() {
 
 #[tokio::test]
 async fn each_way_to_say_who_we_are_is_read_from_its_file() {
-    let (_dir, path) = secret_file("s3cret\n");
+    let (_dir, path) = key_file("s3cret\n");
     for (auth, expected) in [
         (json!({"username": "eve", "password_file": path}), format!("Basic {}", STANDARD.encode("eve:s3cret"))),
         (json!({"token_file": path}), "Bearer s3cret".to_owned()),
@@ -104,18 +97,6 @@ async fn an_event_the_receiver_refuses_does_not_keep_its_alert_out() {
     assert_eq!(whole["evidence"]["event"]["verb"], "list");
     assert_eq!(bare["evidence"], json!({"event": null, "cut": true, "bytes": 1432}));
     assert_eq!(bare["id"], whole["id"]);
-}
-
-/// Sends one alert and says what came of it: `retry`, `slow` or `reject`, and the message.
-async fn outcome(sink: &mut Webhook) -> (&'static str, String) {
-    let error = sink.send(&alerts(1)).await.unwrap_err();
-    let text = format!("{error:#}");
-    match error {
-        SendError::Retry { after: None, .. } => ("retry", text),
-        SendError::Retry { .. } => ("slow", text),
-        SendError::Reject(_) => ("reject", text),
-        SendError::Partly { rejected, .. } => ("reject", format!("{:#}", rejected[0].1)),
-    }
 }
 
 #[tokio::test]

@@ -14,7 +14,8 @@ use anyhow::bail;
 use serde::Deserialize;
 
 use super::http::{Auth, Endpoint, Headers, Tls};
-use super::{AnySink, Demands, FileSetting, SendError, Settings, Sink};
+use super::settings::{FileSetting, settings};
+use super::{SendError, Sink};
 use crate::alert::{Alert, Severity, Status};
 use body::Body;
 use replicas::Replicas;
@@ -68,23 +69,7 @@ fn default_resolve_after() -> Duration {
     Duration::from_secs(15 * 60)
 }
 
-impl Settings for Config {
-    fn to(&self) -> String {
-        self.urls.iter().map(Endpoint::origin).collect::<Vec<_>>().join(", ")
-    }
-
-    fn demands(&self) -> Demands {
-        Demands { min_severity: self.min_severity, required: self.required }
-    }
-
-    fn files(&mut self) -> Vec<FileSetting<'_>> {
-        FileSetting::of_http(&mut self.auth, &mut self.tls)
-    }
-
-    fn build(&self) -> anyhow::Result<AnySink> {
-        Ok(AnySink::new(Alertmanager::new(self)?))
-    }
-}
+settings!(Alertmanager, to: |config| config.urls.iter().map(Endpoint::origin).collect::<Vec<_>>().join(", "), files: |config| [FileSetting::of_auth(&mut config.auth), FileSetting::of_tls(&mut config.tls)]);
 
 /// Posts batches of alerts to every replica.
 #[derive(Debug)]

@@ -13,7 +13,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::http::{Auth, Client, Endpoint, Headers, Tls, fixed_headers, gzip};
-use super::{AnySink, Demands, FileSetting, SendError, Settings, Sink};
+use super::settings::{FileSetting, settings};
+use super::{SendError, Sink};
 use crate::alert::{Alert, Severity};
 use bulk::Outcome;
 use template::Dialect;
@@ -56,23 +57,7 @@ fn yes() -> bool {
     true
 }
 
-impl Settings for Config {
-    fn to(&self) -> String {
-        self.url.origin().to_owned()
-    }
-
-    fn demands(&self) -> Demands {
-        Demands { min_severity: self.min_severity, required: self.required }
-    }
-
-    fn files(&mut self) -> Vec<FileSetting<'_>> {
-        FileSetting::of_http(&mut self.auth, &mut self.tls)
-    }
-
-    fn build(&self) -> anyhow::Result<AnySink> {
-        Ok(AnySink::new(Elasticsearch::new(self)?))
-    }
-}
+settings!(Elasticsearch, to: |config| config.url.origin().to_owned(), files: |config| [FileSetting::of_auth(&mut config.auth), FileSetting::of_tls(&mut config.tls)]);
 
 /// Creates documents in batches.
 #[derive(Debug)]

@@ -75,6 +75,21 @@ impl Answer {
         escape_terminal(&cut).into_owned()
     }
 
+    /// The body as JSON; null when it is none.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// Whether the body holds these words, whatever their case.
+    pub fn mentions(&self, words: &str) -> bool {
+        self.body.to_ascii_lowercase().windows(words.len().max(1)).any(|window| window == words.as_bytes())
+    }
+
+    /// This answer as one that only an operator can mend, with the way out.
+    pub fn into_slow(self, advice: &str) -> SendError {
+        SendError::slow(anyhow!("{}: {advice}", self.describe()))
+    }
+
     /// Who answered what, safe to print.
     pub fn describe(&self) -> String {
         let excerpt = self.excerpt();

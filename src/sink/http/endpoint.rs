@@ -13,7 +13,7 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Reads an address. The error does not repeat it.
+    /// Reads an address, white space around it left out. The error does not repeat it.
     pub fn parse(text: &str) -> Result<Self, String> {
         let url =
             Url::parse(text.trim()).map_err(|error| format!("not an address ({error}): write https://host/path"))?;
@@ -25,6 +25,17 @@ impl Endpoint {
         }
         let origin = shown(&url);
         Ok(Self { url, origin })
+    }
+
+    /// An address that stands in our own source.
+    #[allow(clippy::expect_used, reason = "a constant, which a test reads")]
+    pub(in crate::sink) fn fixed(text: &'static str) -> Self {
+        Self::parse(text).expect("a fixed address is one")
+    }
+
+    /// What people are shown of an address that a file may hold.
+    pub(in crate::sink) fn shown(endpoint: Option<&Self>) -> String {
+        endpoint.map_or_else(|| "the address in `url_file`".to_owned(), |endpoint| endpoint.origin.clone())
     }
 
     /// Scheme, host and port.

@@ -8,13 +8,14 @@ pub use answer::Answer;
 pub use endpoint::Endpoint;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use flate2::{Compression, write::GzEncoder};
 use reqwest::Method;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::secret::{Secret, SecretFile};
 use crate::sink::SendError;
@@ -54,6 +55,8 @@ pub type Headers = BTreeMap<String, Secret>;
 pub struct Client {
     wire: Wire,
     endpoint: Endpoint,
+    /// Where the address itself comes from, when it is a secret.
+    url_file: Option<SecretFile>,
     headers: HeaderMap,
     login: Login,
 }
@@ -76,9 +79,39 @@ impl Client {
         Ok(Self {
             wire: Wire::new(tls, endpoint.is_plain())?,
             endpoint: endpoint.clone(),
+            url_file: None,
             headers: header_map(headers)?,
             login: Login::new(auth)?,
         })
+    }
+
+    /// Likewise, for a receiver whose address is the secret that lets one in: either it is set, or the file that
+    /// holds it, which is read again when it changes.
+    pub fn secret(url: Option<&Endpoint>, url_file: Option<&Path>, tls: &Tls) -> anyhow::Result<Self> {
+        let (endpoint, url_file) = match (url, url_file) {
+            (Some(url), None) => (url.clone(), None),
+            (None, Some(path)) => {
+                let file = SecretFile::open("url_file", path)?;
+                let parsed = Endpoint::parse(file.current().expose());
+                (parsed.map_err(|error| anyhow!("`url_file` {}: {error}", path.display()))?, Some(file))
+            }
+            (Some(_), Some(_)) => bail!("`url` and `url_file` are both set: keep one of them"),
+            (None, None) => bail!("set `url_file`, a file that holds the address to post to, or `url`"),
+        };
+        Ok(Self { url_file, ..Self::new(&endpoint, &Headers::new(), &Auth::default(), tls)? })
+    }
+
+    /// The address as it is now.
+    fn endpoint(&self) -> Result<Endpoint, SendError> {
+        let Some(file) = &self.url_file else { return Ok(self.endpoint.clone()) };
+        let endpoint = Endpoint::parse(file.current().expose());
+        endpoint.map_err(|error| SendError::slow(anyhow!("`url_file`: {error}")))
+    }
+
+    /// Posts JSON to `path` below the endpoint.
+    pub async fn post_json(&self, path: &str, mut headers: HeaderMap, body: &Value) -> Result<Answer, SendError> {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        self.post(path, headers, body.to_string().into_bytes()).await
     }
 
     /// Posts a body to `path` below the endpoint; an empty path is the endpoint itself.
@@ -101,6 +134,16 @@ impl Client {
         self.request(Method::HEAD, "", HeaderMap::new(), None).await
     }
 
+    /// Connects without sending an alert, to receivers that can only be posted to, and says what was found.
+    pub async fn reach(&self) -> anyhow::Result<String> {
+        let answer = self.head().await?;
+        match answer.status() {
+            300..=399 => Err(answer.into_error().into()),
+            500..=599 => bail!(answer.describe()),
+            status => Ok(format!("{} can be reached (it answered {status} to HEAD)", self.origin())),
+        }
+    }
+
     /// The receiver as people may see it: scheme, host and port.
     pub fn origin(&self) -> &str {
         self.endpoint.origin()
@@ -113,18 +156,19 @@ impl Client {
         mut headers: HeaderMap,
         body: Option<Vec<u8>>,
     ) -> Result<Answer, SendError> {
-        let lost = |error: reqwest::Error| answer::lost(&self.endpoint, error);
+        let endpoint = self.endpoint()?;
+        let lost = |error: reqwest::Error| answer::lost(&endpoint, error);
         if let Some(authorization) = self.login.authorization(self.origin())? {
             headers.insert(AUTHORIZATION, authorization);
         }
-        let request = self.wire.current().request(method, self.endpoint.below(path));
+        let request = self.wire.current().request(method, endpoint.below(path));
         // Headers set later replace those of the same name: a configured header cannot break the format.
         let mut request = request.headers(self.headers.clone()).headers(headers);
         if let Some(body) = body {
             request = request.body(body);
         }
         let response = request.send().await.map_err(lost)?;
-        Answer::read(&self.endpoint, response).await
+        Answer::read(&endpoint, response).await
     }
 }
 
@@ -155,7 +199,7 @@ impl Login {
             Self::ApiKey(key) => format!("ApiKey {}", key.current().expose()),
         };
         let mut value = HeaderValue::from_str(&text).map_err(|_| {
-            SendError::slow(anyhow::anyhow!("{origin}: the secret in `auth` holds characters no header can carry"))
+            SendError::slow(anyhow!("{origin}: the secret in `auth` holds characters no header can carry"))
         })?;
         value.set_sensitive(true);
         Ok(Some(value))
