@@ -109,11 +109,9 @@ fn every_field_is_described_and_found_by_its_name() {
             "{}",
             entry.name
         );
-        let root = entry.name.split('.').next().unwrap();
-        assert!(
-            Field::named(&format!("{root}.no.such.field")).is_err() != entry.kind.is_open() || entry.name != root,
-            "{root}"
-        );
+        if entry.kind.is_open() {
+            assert!(Field::named(&format!("{}.any.key", entry.name)).is_ok(), "{}", entry.name);
+        }
     }
     names.sort_unstable();
     names.dedup();

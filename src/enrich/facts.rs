@@ -8,7 +8,7 @@ use crate::event::{Event, ObjectRef, Raw};
 
 use super::actor::{Kind as ActorKind, User};
 use super::client::{Flags, Forwarded, Trusted, effective, parse_source_ips};
-use super::document::{Document, Documents};
+use super::document::{Document, Documents, Written};
 use super::network::{UnknownMeans, Zone};
 use super::place::{Place, Places};
 use super::policy::{Bounds, Policies};
@@ -132,7 +132,7 @@ pub struct Facts<'e, 'a> {
     object: OnceCell<ObjectRef<'a>>,
     action: OnceCell<Action>,
     outcome: OnceCell<Outcome>,
-    documents: OnceCell<Box<Documents>>,
+    documents: OnceCell<Box<Documents<'a>>>,
 }
 
 impl<'e, 'a> Facts<'e, 'a> {
@@ -155,6 +155,11 @@ impl<'e, 'a> Facts<'e, 'a> {
     /// What came of it.
     pub fn outcome(&self) -> Outcome {
         *self.outcome.get_or_init(|| Outcome::of(self.event))
+    }
+
+    /// What the request writes.
+    pub(super) fn written(&self) -> &Written<'a> {
+        self.documents.get_or_init(Box::default).written(self)
     }
 
     /// What the event means, where it is of a kind that has such a document.

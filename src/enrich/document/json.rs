@@ -44,6 +44,28 @@ impl Object {
         self.list(key, values, |to, value| string(to, value.as_ref()));
     }
 
+    /// A list of numbers as written.
+    pub(super) fn numbers<'n>(&mut self, key: &str, values: impl IntoIterator<Item = Raw<'n>>) {
+        self.list(key, values, |to, value| to.extend_from_slice(value.bytes()));
+    }
+
+    /// A list of objects.
+    pub(super) fn objects(&mut self, key: &str, values: impl IntoIterator<Item = Self>) {
+        self.list(key, values, |to, value| to.extend_from_slice(&value.finish()));
+    }
+
+    /// True or false, if it was said.
+    pub(super) fn maybe_flag(&mut self, key: &str, value: Option<bool>) {
+        if let Some(value) = value {
+            self.flag(key, value);
+        }
+    }
+
+    /// JSON as it stands, if it is there.
+    pub(super) fn maybe_raw(&mut self, key: &str, value: Option<Raw<'_>>) {
+        self.raw(key, value.unwrap_or_default());
+    }
+
     /// An object.
     pub(super) fn object(&mut self, key: &str, value: Self) {
         self.key(key);
@@ -77,7 +99,8 @@ impl Object {
     }
 }
 
-fn string(to: &mut Vec<u8>, text: &str) {
+/// A JSON string.
+pub(super) fn string(to: &mut Vec<u8>, text: &str) {
     // Writing text into memory cannot fail.
     _ = serde_json::to_writer(to, text);
 }

@@ -19,7 +19,7 @@ pub use path::Path;
 pub use table::{Entry, Kind, Whence, table};
 pub use value::Value;
 
-use path::walk;
+pub(super) use path::walk;
 use value::show;
 
 /// A field that rules may name, looked up once.
@@ -116,6 +116,7 @@ impl Field {
     fn walk(&self, facts: &Facts<'_, '_>, end: &mut dyn FnMut(Raw<'_>) -> bool) -> bool {
         match self.entry.whence {
             Whence::Part(part) => walk(part(facts), &self.name[self.below_root..], end),
+            Whence::Written => walk(facts.written().object(), &self.name[self.below_entry..], end),
             Whence::Document(document) => walk(facts.document(document), &self.name[self.below_root..], end),
             Whence::Text(_) | Whence::Record => walk(Raw::new(facts.event.bytes().trim_ascii_start()), &self.name, end),
             Whence::Fact(_) => false,

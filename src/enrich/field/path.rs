@@ -41,7 +41,7 @@ impl Path {
 /// Calls `end` with what stands at the end of the path until it answers true; whether it did.
 ///
 /// Of duplicate keys the last counts, as in the API server. The depth of calls is bound by the path, not by the JSON.
-pub(super) fn walk(value: Raw<'_>, path: &str, end: &mut dyn FnMut(Raw<'_>) -> bool) -> bool {
+pub(in crate::enrich) fn walk(value: Raw<'_>, path: &str, end: &mut dyn FnMut(Raw<'_>) -> bool) -> bool {
     descend(value, path, ARRAYS_MAX, end)
 }
 

@@ -10,9 +10,11 @@ use crate::event::{Level, Raw, Text};
 use super::value::See;
 
 mod actor;
+mod body;
 mod client;
 mod record;
 mod request;
+mod workload;
 
 /// One field.
 #[derive(Debug)]
@@ -97,6 +99,8 @@ pub enum Whence {
     Record,
     /// What is known of every event. Takes the path below the field's row.
     Fact(fn(&Facts<'_, '_>, &str, See<'_>) -> bool),
+    /// What the request writes; takes the path below the field's row.
+    Written,
     /// Worked out for events of some kind when first asked for; the name goes on in it below its first part.
     Document(Document),
 }
@@ -106,7 +110,7 @@ impl Whence {
     pub fn word(self) -> &'static str {
         match self {
             Self::Text(_) | Self::Part(_) | Self::Record => "the audit event",
-            Self::Fact(_) | Self::Document(_) => "worked out",
+            Self::Fact(_) | Self::Written | Self::Document(_) => "worked out",
         }
     }
 }
@@ -114,7 +118,10 @@ impl Whence {
 /// Every field, in the order of the documentation.
 pub fn table() -> &'static [Entry] {
     static TABLE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
-        [client::rows(), actor::rows(), request::rows(), record::rows()].into_iter().flatten().collect()
+        [client::rows(), actor::rows(), request::rows(), workload::rows(), body::rows(), record::rows()]
+            .into_iter()
+            .flatten()
+            .collect()
     });
     &TABLE
 }
@@ -132,4 +139,10 @@ impl Entry {
     fn at(self, level: Level) -> Self {
         Self { level, ..self }
     }
+}
+
+/// Rows whose names begin alike, made by one document.
+fn below(document: Document, level: Level, rows: Vec<(&'static str, Kind, &'static str, &'static str)>) -> Vec<Entry> {
+    let made = |(name, kind, example, meaning)| row(name, kind, example, meaning, Whence::Document(document)).at(level);
+    rows.into_iter().map(made).collect()
 }

@@ -1,0 +1,22 @@
+//! `body.*`: the request's body, whatever its form.
+
+use crate::enrich::document::Document;
+use crate::event::Level;
+
+use super::{Entry, Kind, Whence, row};
+
+pub(super) fn rows() -> Vec<Entry> {
+    use Kind::{Body, Flag, Text, Texts};
+    let body = Whence::Document(Document::Body);
+    vec![
+        row("body.form", Text, "json-patch", "what kind of body it is; a server-side apply is a merge patch here, `options` say how to delete", body)
+            .of(&["none", "object", "merge-patch", "json-patch", "options", "unreadable"]),
+        row("body.parsed", Flag, "false", "the body could be read, and by other programs too; missing when none is logged", body),
+        row("body.oddities", Texts, "not-utf8", "what other programs may stumble over; `cut` when the record ends before its body does", body)
+            .of(&["not-utf8", "deep", "lone-surrogate", "huge-number", "cut"]),
+        row("body.opaque", Flag, "true", "a JSON patch copies what the log does not show", body),
+        row("body.object", Body, "metadata.annotations.eks.amazonaws.com/role-arn: arn:…",
+            "what the request writes: the body of a create or update, a patch as the part of the object that it writes, with null for what it removes; so one name does for all of them",
+            Whence::Written).at(Level::Request),
+    ]
+}
