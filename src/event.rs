@@ -383,6 +383,11 @@ impl<'a> Event<'a> {
         Timestamp::parse(self.stage_time.raw()).or_else(|| self.received())
     }
 
+    /// What the API server wrote beside the request.
+    pub fn annotations(&self) -> Raw<'a> {
+        self.annotations
+    }
+
     /// An annotation's value.
     pub fn annotation(&self, key: &str) -> Option<Text<'a>> {
         self.annotations.get(key)?.text()

@@ -286,3 +286,105 @@ fn who_approves_his_own_certificate_is_told_with_both_events() {
     approved.value["responseObject"] = json!({ "spec": { "username": "eve" } });
     check(rule, &[approved], &[&says("critical", "eve")]);
 }
+
+#[test]
+fn what_the_api_server_notes_is_told() {
+    let asked = |key: &str, value: &str| [Asked::by("eve", "198.51.100.7", 0, "create pods:a").note(key, value)];
+    let says = |rule, key, value, expected: &str| check(rule, &asked(key, value), &[expected]);
+    says(
+        "invalidated-token",
+        "authentication.k8s.io/legacy-token-invalidated",
+        "web/old",
+        "high eve created pods web/a from 198.51.100.7 (office), with the invalidated token of secret web/old",
+    );
+    says(
+        "old-token",
+        "authentication.k8s.io/legacy-token-manual-secret",
+        "web/old",
+        "low eve uses a token that never ends, from secret web/old: mint bound ones instead",
+    );
+    says(
+        "old-token",
+        "authentication.k8s.io/stale-token",
+        "seconds after warning threshold: 9",
+        "low eve uses a token past its time (seconds after warning threshold: 9): its client does not renew it",
+    );
+    says(
+        "invalid-certificate",
+        "insecure-sha1.invalid-cert.kubernetes.io/hook.web.svc",
+        "1",
+        "low hook.web.svc, which the API server calls, has a certificate signed with SHA-1: it will be refused, replace it",
+    );
+    says(
+        "bodies-removed",
+        "audit.k8s.io/truncated",
+        "true",
+        "medium eve created pods web/a from 198.51.100.7 (office), with a body too large for the audit log: what it says is \
+         not known",
+    );
+    let read = Asked::by("eve", "198.51.100.7", 0, "list pods").note("audit.k8s.io/truncated", "true");
+    check("bodies-removed", &[read], &[]);
+}
+
+#[test]
+fn a_user_agent_should_go_with_its_identity() {
+    let asked = |user: &str, ip: &str, agent: &str| {
+        let mut asked = Asked::by(user, ip, 0, "get pods:a");
+        asked.value["userAgent"] = agent.into();
+        [asked]
+    };
+    let rule = "user-agent-contradicts-identity";
+    let kubelet = "kubelet/v1.36.3 (linux/amd64) kubernetes/abc";
+    let claims = "low eve read pods web/a from 198.51.100.7 (office), by kubelet, which calls itself a part of the cluster and is \
+                  not known as one";
+    check(rule, &asked("eve", "198.51.100.7", kubelet), &[claims]);
+    let by_hand = "low system:node:n1 read pods web/a from 10.0.1.1 (nodes), by curl, a program that people use, with the \
+                   identity of a part of the cluster";
+    check(rule, &asked("system:node:n1", "10.0.1.1", "curl/8.5.0"), &[by_hand]);
+    check(rule, &asked("system:node:n1", "10.0.1.1", kubelet), &[]);
+    check(rule, &asked("eve", "198.51.100.7", "kubectl/v1.36.3"), &[]);
+    check(
+        rule,
+        &asked("system:serviceaccount:kube-system:job-controller", "10.0.2.2", "kube-controller-manager/v1"),
+        &[],
+    );
+}
+
+#[test]
+fn an_audit_id_of_the_clients_choice_is_told_and_its_reuse_as_well() {
+    let asked = |second, deed| Asked::by("eve", "198.51.100.7", second, deed).set("/auditID", "mine".into());
+    let story = [asked(0, "get pods:a"), asked(5, "get pods:a"), asked(9, "get secrets:b")];
+    let chosen =
+        "low eve read pods web/a from 198.51.100.7 (office), under an audit id of the client's own choice (mine)";
+    check("audit-id-chosen-by-client", &story, &[chosen]);
+    let reused = "medium the audit id mine stands for `eve get /api/v1/namespaces/web/pods/a` and for `eve get \
+                  /api/v1/namespaces/web/secrets/b`: tools that join by it are misled";
+    check("audit-id-reused", &story, &[reused]);
+    check("audit-id-reused", &story[..2], &[]);
+}
+
+#[test]
+fn silence_is_told_once_it_is_longer_than_usual() {
+    let renewed = |second: i64, name: &str| {
+        let asked = Asked::by("system:kube-scheduler", "10.0.2.2", second, &format!("update leases:{name}"));
+        asked.set("/objectRef/namespace", "kube-system".into())
+    };
+    let read = |second| Asked::by("", "198.51.100.7", second, "get pods").code(401);
+    let pulse =
+        |minutes: std::ops::Range<i64>, name: &'static str| minutes.map(move |minute| renewed(minute * 60, name));
+    let both = |minutes: std::ops::Range<i64>| pulse(minutes.clone(), "kube-scheduler").chain(pulse(minutes, "other"));
+    let story = |beats: &mut dyn Iterator<Item = Asked>, next: i64| {
+        let mut story: Vec<_> = beats.chain([read(next)]).collect();
+        story.sort_by_key(|asked| asked.second);
+        story
+    };
+    let silent = "high no lease has been renewed since 2026-11-22T12:11:00.000000Z, though 2 were every minute: the API server \
+                  is down, or its audit log is no longer written or read";
+    check("log-silent", &story(&mut both(0..12), 11 * 60 + 301), &[silent]);
+    check("log-silent", &story(&mut both(0..12), 11 * 60 + 299), &[]);
+    check("log-silent", &story(&mut both(0..5), 5000), &[]);
+    let one = "medium the lease kube-system/kube-scheduler was renewed every minute and has not been since \
+               2026-11-22T12:11:00.000000Z: its holder is down, or no longer logged";
+    let mut beats = pulse(0..12, "kube-scheduler").chain(pulse(0..30, "other"));
+    check("heartbeat-silent", &story(&mut beats, 1790), &[one]);
+}

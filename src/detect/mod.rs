@@ -4,11 +4,15 @@
 //! they come. What counts, waits and remembers is done afterwards, in the order of event time, by `judge`, `request` and
 //! `throttle`: for them a detector may also note what is no finding by itself. Detectors never see each other.
 
+mod annotated;
 mod anonymous;
+pub mod audit_id;
 pub mod certificate;
+mod contradiction;
 mod deed;
 mod exposed;
 mod forged;
+pub mod heartbeat;
 mod hidden;
 pub mod minted;
 pub mod observation;
@@ -178,6 +182,10 @@ pub fn built_in(config: &Config) -> Vec<Box<dyn Detector>> {
         Box::new(exposed::Exposed::default()),
         Box::new(forged::Forged::default()),
         Box::new(storm::Storm::new(&config.storm)),
+        Box::new(annotated::Annotated::default()),
+        Box::new(contradiction::Contradiction::default()),
+        Box::new(audit_id::ChosenAuditId::default()),
+        Box::new(heartbeat::Heartbeat::default()),
         Box::new(uses::Uses::default()),
         Box::new(minted::Minted::default()),
         Box::new(certificate::Certificates::default()),

@@ -25,6 +25,8 @@ pub struct Who {
     pub bounds: Bounds,
     /// He came without a credential, whether he was let in or not.
     pub without_credential: bool,
+    /// He is a kubelet, or a part of the control plane.
+    pub of_cluster: bool,
 }
 
 impl Who {
@@ -32,7 +34,8 @@ impl Who {
         let user = User::parse(raw);
         let bounds = policies.bounds(&user);
         let without_credential = matches!(user.kind(), ActorKind::Anonymous | ActorKind::Unauthenticated);
-        Self { user, bounds, without_credential }
+        let of_cluster = matches!(user.kind(), ActorKind::Node { .. } | ActorKind::ControlPlane);
+        Self { user, bounds, without_credential, of_cluster }
     }
 
     /// A name for sentences and subjects.

@@ -8,6 +8,7 @@
 //! A judge never sees a copy of a record, and what was found or observed in a request only once, whatever stages the
 //! request has. Its memory is bounded, and saved under its id together with the hash of what shapes it.
 
+mod audit_id;
 mod certificate;
 mod judges;
 mod minted;
@@ -15,6 +16,7 @@ mod nodes;
 mod once;
 mod recent;
 mod sighting;
+mod silence;
 mod storm;
 #[cfg(test)]
 mod tests;
@@ -37,6 +39,8 @@ pub fn built_in(config: &detect::Config) -> Vec<Box<dyn Judge>> {
         Box::new(nodes::Nodes::default()),
         Box::new(storm::SuccessAfterStorm::new(&config.storm)),
         Box::new(certificate::SelfApproved::default()),
+        Box::new(audit_id::ReusedAuditId::default()),
+        Box::new(silence::Silence::default()),
     ]
 }
 

@@ -53,9 +53,11 @@ impl Attack<'_> {
         let verb = if uri.contains("/exec") { "create" } else { "get" };
         let subresource = if uri.contains("/exec") { r#","subresource":"exec""# } else { "" };
         let resource = if uri.contains("/pods/") { "pods" } else { "secrets" };
+        // As the API server makes them, so that nothing but the attack is found.
+        let id = format!("{:08x}-{:04x}-4000-8000-000000000000", (time.micros() >> 16) as u32, time.micros() as u16);
+        let agent = if user.starts_with("system:") { "kube-scheduler/v1.36.3" } else { "curl/8.5.0" };
         format!(
-            r#"{{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"RequestResponse","auditID":"{}","stage":"ResponseComplete","requestURI":"{uri}","verb":"{verb}","user":{{"username":"{user}","groups":["system:authenticated"]}},"sourceIPs":["{address}"],"userAgent":"curl/8.5.0","objectRef":{{"resource":"{resource}","namespace":"prod","name":"db","apiVersion":"v1"{subresource}}},"responseStatus":{{"metadata":{{}},"code":200}},"requestReceivedTimestamp":"{time}","stageTimestamp":"{time}","annotations":{{"authorization.k8s.io/decision":"allow","authorization.k8s.io/reason":""}}{more}}}"#,
-            time.micros()
+            r#"{{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"RequestResponse","auditID":"{id}","stage":"ResponseComplete","requestURI":"{uri}","verb":"{verb}","user":{{"username":"{user}","groups":["system:authenticated"]}},"sourceIPs":["{address}"],"userAgent":"{agent}","objectRef":{{"resource":"{resource}","namespace":"prod","name":"db","apiVersion":"v1"{subresource}}},"responseStatus":{{"metadata":{{}},"code":200}},"requestReceivedTimestamp":"{time}","stageTimestamp":"{time}","annotations":{{"authorization.k8s.io/decision":"allow","authorization.k8s.io/reason":""}}{more}}}"#
         ) + "\n"
     }
 }

@@ -138,7 +138,7 @@ fn whoever_is_killed_again_and_again_passes_nothing() {
         let process = Process::start(&folder);
         let first = format!("eve-{users} ");
         wait_for("an alert of this life", || {
-            let lines = Attack::by(&format!("eve-{users}"), clock.next()) + &Attack::harmless(clock.next()).repeat(40);
+            let lines = Attack::by(&format!("eve-{users}"), clock.next()) + &Attack::harmless(clock.next()).repeat(10);
             folder.write(&lines);
             users += 1;
             receiver.has(&first)
