@@ -38,6 +38,9 @@ pub mod throttle;
 
 pub mod analyze;
 
+// What the API server is told to log, and what that leaves in the dark.
+pub mod policy;
+
 // What remembers.
 pub mod outbox;
 pub mod quarantine;

@@ -75,7 +75,14 @@ hiding_hops:
 #[test]
 fn every_command_teaches_by_examples() {
     let here = Path::new(".");
-    for arguments in [&["--help"][..], &["run", "--help"], &["scan", "--help"], &["check", "--help"]] {
+    for arguments in [
+        &["--help"][..],
+        &["run", "--help"],
+        &["scan", "--help"],
+        &["check", "--help"],
+        &["check", "audit-policy", "--help"],
+        &["generate", "--help"],
+    ] {
         run(here, arguments).check(0, &["Examples:\n", "gatecrier "], &[]);
     }
     run(here, &["networks", "check", "--help"]).check(0, &["Examples:\n"], &[]);
@@ -255,4 +262,49 @@ fn run_serves_and_stops_at_sigterm() {
     let stopped = Command::new("kill").arg(child.id().to_string()).status().unwrap();
     assert!(stopped.success());
     assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn an_audit_policy_is_checked_beside_configurations() {
+    let folder = configured();
+    let here = folder.path();
+    let policy = |rules: &str| {
+        let text = format!("apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n{rules}");
+        std::fs::write(here.join("policy.yaml"), text).unwrap();
+    };
+    let check = |more: &[&str]| run(here, &[&["check", "audit-policy", "policy.yaml"], more].concat());
+
+    policy("- level: Metadata\n");
+    check(&["--deny-warnings"]).check(0, &["policy.yaml: 1 rule, no mistake", "ALWAYS  outside-trusted-networks"], &[]);
+
+    policy("- level: None\n  userGroups: ['system:nodes']\n  verbs: [get]\n- level: Metadata\n- level: Request\n");
+    check(&[]).check(
+        0,
+        &["policy.yaml:9:3: this rule is never reached", "PARTIAL outside-trusted-networks", "line 5 hides"],
+        &[],
+    );
+    check(&["--deny-warnings"]).check(1, &[], &[]);
+    let json: serde_json::Value = serde_json::from_str(&check(&["-o", "json", "-c", "gatecrier.yaml"]).out).unwrap();
+    assert_eq!(json["mistakes"][0]["check"], "unreachable");
+    assert_eq!(json["rules"][0]["dark"][0]["line"], 5);
+
+    policy("- level: Metdata\n");
+    check(&[]).check(1, &["policy.yaml:5:10: there is no level `Metdata`", "did you mean `Metadata`?"], &[]);
+    policy("- level: [\n");
+    check(&[]).check(1, &[], &["policy.yaml:", "this is not YAML as we read it"]);
+    run(here, &["check", "audit-policy", "missing.yaml"]).check(2, &[], &["failed to open the policy missing.yaml"]);
+    run(here, &["check"]).check(2, &[], &["--config <FILE>"]);
+    run(here, &["check", "-c", "gatecrier.yaml"]).check(0, &["gatecrier.yaml is valid."], &[]);
+}
+
+#[test]
+fn the_generated_policy_is_one_that_check_praises() {
+    let folder = configured();
+    let here = folder.path();
+    let generated = run(here, &["generate", "audit-policy", "-c", "gatecrier.yaml"]);
+    generated.check(0, &["apiVersion: audit.k8s.io/v1\nkind: Policy\n"], &[]);
+    std::fs::write(here.join("policy.yaml"), &generated.out).unwrap();
+    let checked = run(here, &["check", "audit-policy", "policy.yaml", "--deny-warnings"]);
+    checked.check(0, &["no mistake", "ALWAYS"], &[]);
+    assert!(!checked.out.contains("PARTIAL") && !checked.out.contains("NEVER"), "{}", checked.out);
 }

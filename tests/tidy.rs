@@ -29,6 +29,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "analyze",
         &["event", "alert", "batch", "decode", "detect", "enrich", "hit", "judge", "mask", "request", "throttle"],
     ),
+    ("policy", &["detect", "event", "yaml"]),
     ("state", &[]),
     ("segment", &["event", "state"]),
     ("outbox", &["event", "alert", "amount", "metrics", "segment", "state"]),
@@ -69,8 +70,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "alert", "analyze", "batch", "config", "enrich", "event", "metrics", "pipeline", "server", "sink",
-            "source", "terminal",
+            "alert", "analyze", "batch", "config", "detect", "enrich", "event", "metrics", "pipeline", "policy",
+            "server", "sink", "source", "terminal", "yaml",
         ],
     ),
 ];
@@ -78,6 +79,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 /// The core: no async, no files, no clock, no prints.
 const CORE: &[&str] = &[
     "event", "batch", "alert", "hit", "decode", "mask", "enrich", "detect", "judge", "request", "throttle", "analyze",
+    "policy",
 ];
 
 /// What the core may not name.

@@ -1,10 +1,13 @@
-//! `gatecrier check`: is this configuration right, and do the sinks answer?
+//! `gatecrier check`: is this configuration right, and do the sinks answer? And other things that can be checked.
+
+mod audit_policy;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
+use clap::Subcommand;
 
 use super::{Outcome, say, table};
 use crate::config::{Config, Source};
@@ -19,36 +22,55 @@ const EXAMPLES: &str = "\
 Examples:
   gatecrier check -c gatecrier.yaml
   gatecrier check -c gatecrier.yaml --connect    also ask each sink whether it would take alerts
+  gatecrier check audit-policy policy.yaml       what the API server's audit policy hides from the rules
 
 Exit codes: 0 valid, 1 invalid, 2 wrong usage or a sink that does not answer";
 
 /// Checks a configuration: keys, networks, files; with `--connect` also the sinks.
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Options {
+    #[command(subcommand)]
+    thing: Option<Thing>,
+
     /// The configuration.
-    #[arg(short, long, value_name = "FILE")]
-    config: PathBuf,
+    #[arg(short, long, value_name = "FILE", required = true)]
+    config: Option<PathBuf>,
 
     /// Also connect to each sink. No alert is sent.
     #[arg(long)]
     connect: bool,
 }
 
-/// Prints what was understood.
+/// What can be checked besides a configuration.
+#[derive(Debug, Subcommand)]
+enum Thing {
+    AuditPolicy(audit_policy::Options),
+}
+
+/// Checks.
 pub fn run(options: &Options) -> anyhow::Result<Outcome> {
-    let config = Config::load(&options.config)?;
+    match (&options.thing, &options.config) {
+        (Some(Thing::AuditPolicy(options)), _) => audit_policy::run(options),
+        (None, Some(config)) => configuration(config, options.connect),
+        (None, None) => bail!("know what to check: name a configuration with `-c FILE`"),
+    }
+}
+
+/// Prints what was understood.
+fn configuration(file: &Path, ask_sinks: bool) -> anyhow::Result<Outcome> {
+    let config = Config::load(file)?;
     // The paths in it are already relative to the configuration's folder.
     if let Err(error) = Trust::load(&config.trust(), Path::new("")) {
-        say(&format!("{}: {}", options.config.display(), escape_terminal(&format!("{error:#}"))));
+        say(&format!("{}: {}", file.display(), escape_terminal(&format!("{error:#}"))));
         return Ok(Outcome::Found);
     }
     let mut out = anstream::stdout().lock();
-    writeln!(out, "{} is valid.\n\n{}", options.config.display(), overview(&config))?;
+    writeln!(out, "{} is valid.\n\n{}", file.display(), overview(&config))?;
     for warning in &config.warnings {
         writeln!(out, "\nwarning: {warning}")?;
     }
-    if !options.connect {
+    if !ask_sinks {
         return Ok(Outcome::Well);
     }
     writeln!(out)?;

@@ -2,6 +2,7 @@
 
 mod check;
 mod explain;
+mod generate;
 mod networks;
 mod run;
 pub mod scan;
@@ -25,7 +26,7 @@ Examples:
 
 Exit codes:
   0    all is well
-  1    alerts at or above `--fail-on` were raised, or a configuration is invalid
+  1    alerts at or above `--fail-on` were raised, or what was checked is invalid
   2    wrong usage, or something could not be done (such as a file that cannot be read)
   130  interrupted by Ctrl-C";
 
@@ -55,6 +56,7 @@ enum Command {
     Run(run::Options),
     Scan(scan::Options),
     Check(check::Options),
+    Generate(generate::Options),
     Networks(networks::Options),
     Explain(explain::Options),
 }
@@ -121,6 +123,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Run(options) => run::run(&options),
         Command::Scan(options) => scan::run(&options),
         Command::Check(options) => check::run(&options),
+        Command::Generate(options) => generate::run(&options),
         Command::Networks(options) => networks::run(&options),
         Command::Explain(options) => explain::run(&options),
     };

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::deed::Deed;
+use super::needs::{ANSWERED, Callers, Needs, Targets};
 use super::{Detector, Findings, Rule, sentence};
 use crate::alert::Severity;
 use crate::enrich::Facts;
@@ -22,6 +23,10 @@ impl Default for AnonymousSuccess {
 impl Detector for AnonymousSuccess {
     fn rules(&self) -> Vec<Arc<Rule>> {
         vec![Arc::clone(&self.0)]
+    }
+
+    fn needs(&self, _: &Rule) -> Needs {
+        Needs::of(Callers::Anonymous, Targets::AllButHealth, &ANSWERED)
     }
 
     fn inspect(&self, facts: &Facts<'_, '_>, findings: &mut Findings) {

@@ -15,6 +15,7 @@ mod forged;
 pub mod heartbeat;
 mod hidden;
 pub mod minted;
+pub mod needs;
 pub mod observation;
 mod outside;
 mod sentence;
@@ -168,6 +169,11 @@ pub trait Detector: Send {
     /// The rules it goes by.
     fn rules(&self) -> Vec<Arc<Rule>>;
 
+    /// What a rule of it must be shown: every request, unless it says otherwise.
+    fn needs(&self, _rule: &Rule) -> needs::Needs {
+        needs::Needs::everything()
+    }
+
     /// Raises what it finds. Leaves early: nearly every event is of no interest.
     fn inspect(&self, facts: &Facts<'_, '_>, findings: &mut Findings);
 }
@@ -190,4 +196,13 @@ pub fn built_in(config: &Config) -> Vec<Box<dyn Detector>> {
         Box::new(minted::Minted::default()),
         Box::new(certificate::Certificates::default()),
     ]
+}
+
+/// Every rule of the built-in detectors by its id, and what it must be shown.
+pub fn needs(config: &Config) -> Vec<(String, needs::Needs)> {
+    let mut needs = Vec::new();
+    for detector in built_in(config) {
+        needs.extend(detector.rules().into_iter().map(|rule| (rule.id.clone(), detector.needs(&rule))));
+    }
+    needs
 }

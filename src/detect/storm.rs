@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::needs::{ANSWERED, Callers, Needs, Targets};
 use super::{Detector, Findings, Rule, Threshold};
 use crate::alert::Severity;
 use crate::amount::Period;
@@ -53,6 +54,11 @@ impl Storm {
 impl Detector for Storm {
     fn rules(&self) -> Vec<Arc<Rule>> {
         vec![Arc::clone(&self.unauthenticated), Arc::clone(&self.forbidden)]
+    }
+
+    fn needs(&self, rule: &Rule) -> Needs {
+        let callers = if rule.id == self.unauthenticated.id { Callers::Rejected } else { Callers::LetIn };
+        Needs::of(callers, Targets::All, &ANSWERED)
     }
 
     fn inspect(&self, facts: &Facts<'_, '_>, findings: &mut Findings) {

@@ -8,6 +8,7 @@ use super::recent::Recent;
 use super::{Case, Judge};
 use crate::alert::{EventRef, Severity};
 use crate::detect::certificate::{APPROVED, REQUESTED};
+use crate::detect::needs::{Kind, Needs, Requests};
 use crate::detect::{Finding, Findings, Rule};
 
 /// Certificate requests of one generation. Beyond it those made longest ago are forgotten.
@@ -36,6 +37,16 @@ impl Judge for SelfApproved {
 
     fn shape(&self) -> String {
         "1".to_owned()
+    }
+
+    fn needs(&self) -> Vec<(String, Needs)> {
+        let requests = "certificatesigningrequests";
+        let approval = Kind::subresource(requests, "approval");
+        let needs = [
+            Requests::completed(&["create"], &[Kind::object(requests)]),
+            Requests::completed(&["update", "patch"], &[approval]),
+        ];
+        vec![(self.rule.id.clone(), Needs(needs.to_vec()))]
     }
 
     fn judge(&mut self, case: &Case<'_>, verdict: &mut Findings) {

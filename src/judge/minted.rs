@@ -15,6 +15,7 @@ use super::two_networks::short;
 use super::{Case, Judge};
 use crate::alert::{EventRef, Severity};
 use crate::detect::minted::MINTED;
+use crate::detect::needs::{ANY_STAGE, Callers, Kind, Needs, Requests, Targets};
 use crate::detect::{Finding, Findings, Rule};
 use crate::event::Timestamp;
 
@@ -62,6 +63,13 @@ impl Judge for Minted {
 
     fn shape(&self) -> String {
         "1".to_owned()
+    }
+
+    fn needs(&self) -> Vec<(String, Needs)> {
+        let mut needs = Needs::of(Callers::LetIn, Targets::All, &ANY_STAGE);
+        // The token's id is written when it is issued.
+        needs.0.push(Requests::completed(&["create"], &[Kind::subresource("serviceaccounts", "token")]));
+        vec![(self.rule.id.clone(), needs)]
     }
 
     fn judge(&mut self, case: &Case<'_>, verdict: &mut Findings) {

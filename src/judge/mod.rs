@@ -25,6 +25,7 @@ mod two_networks;
 use serde_json::value::RawValue;
 
 use crate::alert::EventRef;
+use crate::detect::needs::Needs;
 use crate::detect::observation::Observation;
 use crate::detect::{self, Finding, Findings};
 use crate::event::Timestamp;
@@ -42,6 +43,11 @@ pub fn built_in(config: &detect::Config) -> Vec<Box<dyn Judge>> {
         Box::new(audit_id::ReusedAuditId::default()),
         Box::new(silence::Silence::default()),
     ]
+}
+
+/// Every rule of the built-in judges by its id, and what it must be shown.
+pub fn needs(config: &detect::Config) -> Vec<(String, Needs)> {
+    built_in(config).iter().flat_map(|judge| judge.needs()).collect()
 }
 
 /// What a judge sees of one request at once: what is new at this stage of it.
@@ -81,6 +87,11 @@ pub trait Judge: Send {
     /// All that shapes its memory: fields, windows, and a number that rises with its form. A memory of another shape
     /// is not taken over.
     fn shape(&self) -> String;
+
+    /// The ids of its rules, and what each must be shown: every request, unless it says otherwise.
+    fn needs(&self) -> Vec<(String, Needs)> {
+        vec![(self.id().to_owned(), Needs::everything())]
+    }
 
     /// Looks at one case and raises what it finds. Cases come in the order of event time, but for those that came
     /// too late to be put in order.

@@ -12,6 +12,7 @@ use super::recent::Recent;
 use super::sighting::{Network, Sighting, Stays};
 use super::{Case, Judge};
 use crate::alert::Severity;
+use crate::detect::needs::{ANY_STAGE, Callers, Needs, Targets};
 use crate::detect::{Finding, Findings, Rule};
 
 /// Minutes in which a node must be seen at an address before that is its own.
@@ -73,6 +74,11 @@ impl Judge for Nodes {
 
     fn shape(&self) -> String {
         "1".to_owned()
+    }
+
+    fn needs(&self) -> Vec<(String, Needs)> {
+        let uses = || Needs::of(Callers::LetIn, Targets::All, &ANY_STAGE);
+        vec![(self.rule.id.clone(), uses()), (self.pod_rule.id.clone(), uses())]
     }
 
     fn judge(&mut self, case: &Case<'_>, verdict: &mut Findings) {

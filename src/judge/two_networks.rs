@@ -13,6 +13,7 @@ use super::recent::Recent;
 use super::sighting::{Network, Sighting, Stay, Stays};
 use super::{Case, Judge};
 use crate::alert::Severity;
+use crate::detect::needs::{ANY_STAGE, Callers, Needs, Targets};
 use crate::detect::{Finding, Findings, Rule};
 
 /// How close two uses must be to each other, seconds.
@@ -47,6 +48,10 @@ impl Judge for TwoNetworks {
 
     fn shape(&self) -> String {
         "1".to_owned()
+    }
+
+    fn needs(&self) -> Vec<(String, Needs)> {
+        vec![(self.rule.id.clone(), Needs::of(Callers::LetIn, Targets::All, &ANY_STAGE))]
     }
 
     fn judge(&mut self, case: &Case<'_>, verdict: &mut Findings) {

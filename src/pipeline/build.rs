@@ -8,6 +8,7 @@ use crate::analyze::Analyzer;
 use crate::batch::ClusterId;
 use crate::config::Config;
 use crate::detect;
+use crate::detect::needs::Needs;
 use crate::enrich::Enricher;
 use crate::enrich::place::Places;
 use crate::enrich::policy::Policies;
@@ -22,6 +23,13 @@ pub fn analyzer(config: &Config) -> anyhow::Result<Analyzer> {
     let cluster = ClusterId::new(config.cluster.as_str());
     let judges = judge::built_in(&config.detection);
     Ok(Analyzer::new(cluster, enricher(config)?, detect::built_in(&config.detection)).with_judges(judges))
+}
+
+/// Every rule that such an analyzer goes by, by its id, and what it must be shown.
+pub fn needs(config: &Config) -> Vec<(String, Needs)> {
+    let mut needs = detect::needs(&config.detection);
+    needs.extend(judge::needs(&config.detection));
+    needs
 }
 
 /// What works out facts, as configured.

@@ -36,7 +36,7 @@ use life::Life;
 use think::{Ended, Thinker};
 use write::Writer;
 
-pub use build::{analyzer, enricher};
+pub use build::{analyzer, enricher, needs};
 
 /// Messages from the thinker to the writer that may wait. Beyond it the thinker waits, and so the sources.
 const MESSAGES_MAX: usize = 64;

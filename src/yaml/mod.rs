@@ -14,6 +14,7 @@ use serde_saphyr::{MergeKeyPolicy, Options};
 pub use nearest::nearest;
 pub use outline::Outline;
 pub use problem::{Problem, Spot};
+pub use serde_saphyr::Location as Place;
 pub use tree::Node;
 
 /// Most YAML nodes read; beyond it the file is refused. Aliases count as often as they are used.

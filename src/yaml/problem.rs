@@ -59,6 +59,16 @@ impl Problem {
         escape_terminal(&format!("{}{place}: {}{advice}", self.file, self.message)).into_owned()
     }
 
+    /// What to do about it; empty when that goes without saying.
+    pub fn advice(&self) -> &str {
+        &self.advice
+    }
+
+    /// The column in characters, from 1, when it stands somewhere.
+    pub fn column(&self) -> Option<usize> {
+        self.spot.as_ref().map(|spot| spot.column)
+    }
+
     /// The line, from 1, when it stands somewhere.
     pub fn line(&self) -> Option<usize> {
         self.spot.as_ref().map(|spot| spot.line)
