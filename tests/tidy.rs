@@ -20,7 +20,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("decode", &["event", "batch"]),
     ("mask", &["event", "hex"]),
     ("enrich", &["event", "mask", "yaml"]),
-    ("detect", &["event", "alert", "batch", "enrich", "mask", "amount", "request"]),
+    ("detect", &["event", "alert", "batch", "decode", "enrich", "mask", "amount", "request", "yaml"]),
     ("hit", &["event", "alert", "detect", "request"]),
     ("judge", &["event", "alert", "amount", "detect", "enrich", "hit", "mask", "request"]),
     ("request", &["event"]),
@@ -65,6 +65,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "snapshot",
             "source",
             "state",
+            "yaml",
         ],
     ),
     (

@@ -12,6 +12,7 @@ use clap::Subcommand;
 use super::{Outcome, say, table};
 use crate::config::{Config, Source};
 use crate::enrich::trust::Trust;
+use crate::pipeline;
 use crate::sink::{AnySink, Sink as _};
 use crate::terminal::escape_terminal;
 
@@ -65,9 +66,10 @@ fn configuration(file: &Path, ask_sinks: bool) -> anyhow::Result<Outcome> {
         say(&format!("{}: {}", file.display(), escape_terminal(&format!("{error:#}"))));
         return Ok(Outcome::Found);
     }
+    let falco = pipeline::falco::read(&config.rules.falco)?;
     let mut out = anstream::stdout().lock();
-    writeln!(out, "{} is valid.\n\n{}", file.display(), overview(&config))?;
-    for warning in &config.warnings {
+    writeln!(out, "{} is valid.\n\n{}", file.display(), overview(&config, falco.falco.len()))?;
+    for warning in config.warnings.iter().chain(&falco.warnings) {
         writeln!(out, "\nwarning: {warning}")?;
     }
     if !ask_sinks {
@@ -78,7 +80,7 @@ fn configuration(file: &Path, ask_sinks: bool) -> anyhow::Result<Outcome> {
 }
 
 /// What was understood, a line a thing.
-fn overview(config: &Config) -> String {
+fn overview(config: &Config, falco_rules: usize) -> String {
     let mut table = table();
     let mut row = |what: &str, name: &str, detail: String| {
         table.add_row([what, &*escape_terminal(name), &*escape_terminal(&detail)]);
@@ -103,6 +105,9 @@ fn overview(config: &Config) -> String {
     for policy in &config.policies {
         let whom = format!("{}, {}", plural(policy.users.len(), "user"), plural(policy.groups.len(), "group"));
         row("policy", &policy.name, format!("{whom}, only from {}", policy.zones.join(", ")));
+    }
+    if falco_rules > 0 {
+        row("rules", "falco", plural(falco_rules, "rule"));
     }
     if config.sinks.is_empty() {
         row("sink", "stdout", "as no sink is named".to_owned());

@@ -36,7 +36,8 @@ pub struct Options {
 /// Runs until it is told to stop.
 pub fn run(options: &Options) -> anyhow::Result<Outcome> {
     let config = Config::load(&options.config)?;
-    for warning in &config.warnings {
+    let falco = pipeline::falco::read(&config.rules.falco)?;
+    for warning in config.warnings.iter().chain(&falco.warnings) {
         tracing::warn!("{}", warning.in_one_line());
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")?;

@@ -45,6 +45,8 @@ pub struct Config {
     pub policies: Vec<enrich::policy::Config>,
     /// Thresholds.
     pub detection: detect::Config,
+    /// Rules in files.
+    pub rules: Rules,
     /// Where alerts go. None at all means standard output.
     pub sinks: Sinks,
     /// Health and metrics.
@@ -68,12 +70,21 @@ impl Default for Config {
             places: enrich::place::Config::default(),
             policies: Vec::new(),
             detection: detect::Config::default(),
+            rules: Rules::default(),
             sinks: Sinks::default(),
             server: server::Config::default(),
             outbox: outbox::Config::default(),
             warnings: Vec::new(),
         }
     }
+}
+
+/// Rules in files.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rules {
+    /// Falco's.
+    pub falco: detect::falco::Config,
 }
 
 /// One source: exactly one of its fields is set.

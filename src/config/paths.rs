@@ -57,6 +57,8 @@ fn entries(config: &mut Config) -> Vec<Entry<'_>> {
     all.extend(config.networks.iter_mut().flat_map(|(name, entry)| lists("networks", name, &mut entry.files)));
     all.extend(config.proxies.iter_mut().flat_map(|(name, entry)| lists("proxies", name, &mut entry.files)));
     all.extend(config.hiding_hops.iter_mut().flat_map(|(name, entry)| lists("hiding_hops", name, &mut entry.files)));
+    let falco = config.rules.falco.files.iter_mut().enumerate();
+    all.extend(falco.map(|(at, file)| Entry::needed(&["rules", "falco", "files", &at.to_string()], file)));
     let places = [("country", &mut config.places.country), ("asn", &mut config.places.asn)];
     for (key, path) in places {
         all.extend(path.as_mut().map(|path| Entry::needed(&["places", key], path)));

@@ -11,6 +11,7 @@ pub mod certificate;
 mod contradiction;
 mod deed;
 mod exposed;
+pub mod falco;
 mod forged;
 pub mod heartbeat;
 mod hidden;

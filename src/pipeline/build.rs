@@ -14,15 +14,21 @@ use crate::enrich::place::Places;
 use crate::enrich::policy::Policies;
 use crate::enrich::trust::Trust;
 use crate::judge;
+use crate::pipeline::falco;
 
-/// An analyzer that remembers nothing yet, with every built-in detector and judge.
+/// An analyzer that remembers nothing yet, with every built-in detector and judge, and the rules of the configuration.
 ///
 /// # Errors
-/// A list or place file that cannot be read, networks that contradict each other.
+/// A list or place file that cannot be read, networks that contradict each other, a rule that cannot be run.
 pub fn analyzer(config: &Config) -> anyhow::Result<Analyzer> {
     let cluster = ClusterId::new(config.cluster.as_str());
     let judges = judge::built_in(&config.detection);
-    Ok(Analyzer::new(cluster, enricher(config)?, detect::built_in(&config.detection)).with_judges(judges))
+    let mut detectors = detect::built_in(&config.detection);
+    let falco = falco::read(&config.rules.falco)?.falco;
+    if !falco.is_empty() {
+        detectors.push(Box::new(falco));
+    }
+    Ok(Analyzer::new(cluster, enricher(config)?, detectors).with_judges(judges))
 }
 
 /// Every rule that such an analyzer goes by, by its id, and what it must be shown.

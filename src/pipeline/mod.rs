@@ -5,6 +5,7 @@
 
 mod build;
 mod careful;
+pub mod falco;
 mod life;
 mod own;
 mod read;

@@ -9,6 +9,7 @@ mod problem;
 mod tree;
 
 use serde::de::DeserializeOwned;
+pub use serde_saphyr::{Location, Spanned};
 use serde_saphyr::{MergeKeyPolicy, Options};
 
 pub use nearest::nearest;
@@ -26,6 +27,17 @@ const NODES_MAX: usize = 100_000;
 /// It is not YAML, or not what `T` wants: the first mistake, with its place.
 pub fn read<T: DeserializeOwned>(text: &str, outline: &Outline<'_>) -> Result<T, Problem> {
     serde_saphyr::from_str_with_options(text, options()).map_err(|error| explain::problem(&error, outline))
+}
+
+/// Reads every document of a text as a tree; empty ones are left out. Only `true` and `false` are truth values:
+/// `NO` is a country.
+///
+/// # Errors
+/// It is not YAML: the first mistake, with its place.
+pub fn documents(text: &str, outline: &Outline<'_>) -> Result<Vec<Spanned<Node>>, Problem> {
+    let mut options = options();
+    options.strict_booleans = true;
+    serde_saphyr::from_multiple_with_options(text, options).map_err(|error| explain::problem(&error, outline))
 }
 
 /// How files are read.

@@ -20,6 +20,7 @@ use super::{Optional, Outcome, say};
 use crate::alert::Severity;
 use crate::batch::{ClusterId, Input};
 use crate::config::Config;
+use crate::detect::falco::Matching;
 use crate::event::Timestamp;
 use crate::pipeline;
 use crate::terminal::escape_terminal;
@@ -33,6 +34,8 @@ Examples:
   gatecrier scan /var/log/kubernetes/audit/        all logs in a folder, rotated and .gz too
   zcat old/*.gz | gatecrier scan -                 standard input
   gatecrier scan audit.log -c gatecrier.yaml       with your networks, proxies and policies
+  gatecrier scan audit.log --falco k8s_audit_rules.yaml
+                                                   by Falco's rules as well
   gatecrier scan audit.log -o jsonl | jq .summary  one alert a line
   gatecrier scan audit.log --fail-on high          exit 1 at a high or critical alert
 
@@ -61,6 +64,14 @@ pub struct Options {
 
     #[command(flatten)]
     optional: Optional,
+
+    /// Falco rule files for the audit log to go by as well; later ones change what earlier ones define.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    falco: Vec<PathBuf>,
+
+    /// Which Falco rules of those that match an event are raised: first (the default) or all.
+    #[arg(long, value_name = "WHICH")]
+    falco_matching: Option<Matching>,
 
     /// How the result is written to stdout.
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = Format::Table)]
@@ -99,10 +110,15 @@ pub trait Analyze {
 
 /// Scans and reports.
 pub(super) fn run(options: &Options) -> anyhow::Result<Outcome> {
-    let config = match &options.optional.config {
+    let mut config = match &options.optional.config {
         Some(path) => Config::load_without_sources(path)?,
         None => Config::default(),
     };
+    config.rules.falco.files.extend(options.falco.iter().cloned());
+    config.rules.falco.matching = options.falco_matching.unwrap_or(config.rules.falco.matching);
+    for warning in pipeline::falco::read(&config.rules.falco)?.warnings {
+        say(&format!("warning: {}", warning.in_one_line()));
+    }
     let report = scan(options, &config, analysis::Analysis::new(pipeline::analyzer(&config)?))?;
     write(&report, options.output).context("write the result")?;
     Ok(judge(&report, options.fail_on))
