@@ -9,11 +9,17 @@ use crate::event::Raw;
 use super::facts::Facts;
 
 mod body;
+mod csr;
 mod exec;
+mod grant;
 mod json;
 mod patch;
+mod policy;
 mod read;
+mod service;
+mod token;
 mod uri;
+mod webhook;
 mod workload;
 mod written;
 
@@ -30,10 +36,24 @@ pub enum Document {
     Body,
     /// The pod spec in a write.
     Workload,
+    /// A role or binding in a write.
+    Grant,
+    /// A service account's token that is made.
+    Token,
+    /// A certificate that is asked for or decided on.
+    Csr,
+    /// An admission webhook that is written or deleted.
+    Webhook,
+    /// What protects the cluster and is written or deleted.
+    Policy,
+    /// A service in a write.
+    Service,
+    /// An ingress or route in a write.
+    Ingress,
 }
 
 /// How many there are.
-const DOCUMENTS: usize = Document::Workload as usize + 1;
+const DOCUMENTS: usize = Document::Ingress as usize + 1;
 
 /// Those made for one event so far. Empty where the event is not of that kind.
 #[derive(Debug, Default)]
@@ -60,5 +80,22 @@ fn make(document: Document, facts: &Facts<'_, '_>) -> Option<Vec<u8>> {
         Document::Exec => exec::document(facts),
         Document::Body => body::document(facts),
         Document::Workload => workload::document(facts),
+        Document::Grant => grant::document(facts),
+        Document::Token => token::document(facts),
+        Document::Csr => csr::document(facts),
+        Document::Webhook => webhook::document(facts),
+        Document::Policy => policy::document(facts),
+        Document::Service => service::document(facts),
+        Document::Ingress => service::ingress(facts),
     }
+}
+
+/// Whether a request writes an object.
+fn writes(facts: &Facts<'_, '_>) -> bool {
+    matches!(facts.event.verb().raw(), b"create" | b"update" | b"patch")
+}
+
+/// Whether a request deletes objects.
+fn deletes(facts: &Facts<'_, '_>) -> bool {
+    matches!(facts.event.verb().raw(), b"delete" | b"deletecollection")
 }

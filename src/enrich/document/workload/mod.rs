@@ -5,7 +5,8 @@ use crate::event::Raw;
 
 use super::json::Object;
 use super::read::{at, flag, has_key, items, number, take, text};
-use super::written::{Form, Found};
+use super::writes;
+use super::written::Found;
 
 mod container;
 mod image;
@@ -27,7 +28,7 @@ const KINDS: &[(&str, &str, &[&str])] = &[
 ];
 
 pub(super) fn document(facts: &Facts<'_, '_>) -> Option<Vec<u8>> {
-    if facts.written().form == Form::Options || !matches!(facts.event.verb().raw(), b"create" | b"update" | b"patch") {
+    if !writes(facts) {
         return None;
     }
     let object = facts.object();

@@ -12,6 +12,8 @@ use super::value::See;
 mod actor;
 mod body;
 mod client;
+mod grant;
+mod guard;
 mod record;
 mod request;
 mod workload;
@@ -118,10 +120,19 @@ impl Whence {
 /// Every field, in the order of the documentation.
 pub fn table() -> &'static [Entry] {
     static TABLE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
-        [client::rows(), actor::rows(), request::rows(), workload::rows(), body::rows(), record::rows()]
-            .into_iter()
-            .flatten()
-            .collect()
+        [
+            client::rows(),
+            actor::rows(),
+            request::rows(),
+            workload::rows(),
+            grant::rows(),
+            guard::rows(),
+            body::rows(),
+            record::rows(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     });
     &TABLE
 }
