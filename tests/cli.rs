@@ -308,3 +308,29 @@ fn the_generated_policy_is_one_that_check_praises() {
     checked.check(0, &["no mistake", "ALWAYS"], &[]);
     assert!(!checked.out.contains("PARTIAL") && !checked.out.contains("NEVER"), "{}", checked.out);
 }
+
+#[test]
+fn a_test_alert_goes_through_a_sink_and_what_came_back_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = "\
+cluster: prod-eu
+sinks:
+  file:
+    log: { path: alerts.jsonl }
+  webhook:
+    soc: { url: 'http://127.0.0.1:9/secret' }
+    log: { url: 'http://127.0.0.1:9/secret' }
+";
+    std::fs::write(folder.path().join("gatecrier.yaml"), yaml).unwrap();
+    let test = |name| run(folder.path(), &["sinks", "test", name, "-c", "gatecrier.yaml", "--severity", "high"]);
+    test("file.log").check(0, &["ok      file.log: took the test alert"], &[]);
+    let written = std::fs::read_to_string(folder.path().join("alerts.jsonl")).unwrap();
+    for part in ["This is a test of Gatecrier", "\"severity\":\"high\"", "\"cluster\":\"prod-eu\""] {
+        assert!(written.contains(part), "{written}");
+    }
+    let failed = test("soc");
+    failed.check(2, &["failed  webhook.soc: no answer from http://127.0.0.1:9", "sent again until it is taken"], &[]);
+    assert!(!failed.out.contains("secret"), "{}", failed.out);
+    test("log").check(2, &[], &["several are called so", "webhook.log"]);
+    test("nobody").check(2, &[], &["there are webhook.log, webhook.soc, file.log"]);
+}

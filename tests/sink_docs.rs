@@ -27,5 +27,5 @@ fn each_kind_has_a_page_whose_example_is_read() {
         }
         pages.insert(kind.to_owned());
     }
-    assert_eq!(pages, Sinks::kinds().map(str::to_owned).into());
+    assert_eq!(pages, Sinks::kinds().into_iter().map(str::to_owned).collect::<BTreeSet<_>>());
 }

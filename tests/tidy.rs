@@ -105,6 +105,8 @@ const MAY_SPAWN: &[(&str, &str)] = &[
     ("src/source/file/mod.rs", "reads on a blocking thread and waits for it"),
     ("src/source/kafka", "librdkafka blocks when a consumer is dropped; the source waits for it, bounded"),
     ("src/sink/stdout.rs", "a terminal may block; the sink waits for it, bounded"),
+    ("src/sink/file.rs", "a disk may block; the write and its fsync are waited for"),
+    ("src/sink/kafka.rs", "librdkafka blocks while it asks for a topic; waited for, bounded"),
     ("src/server/", "one task a connection, ended with the server"),
     ("src/deliver/", "the fsync of a dead letter, waited for"),
     ("src/sink/http/", "files with secrets are read on a blocking thread and waited for"),

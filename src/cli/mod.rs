@@ -6,6 +6,7 @@ mod generate;
 mod networks;
 mod run;
 pub mod scan;
+mod sinks;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -22,6 +23,8 @@ Examples:
   gatecrier run -c gatecrier.yaml              watch, and tell
   gatecrier networks check 203.0.113.7 -c gatecrier.yaml
                                                is this address trusted, and why?
+  gatecrier sinks test slack.security -c gatecrier.yaml
+                                               does a test alert arrive?
   gatecrier explain client.trusted             what does a field mean that rules may name?
 
 Exit codes:
@@ -58,6 +61,7 @@ enum Command {
     Check(check::Options),
     Generate(generate::Options),
     Networks(networks::Options),
+    Sinks(sinks::Options),
     Explain(explain::Options),
 }
 
@@ -125,6 +129,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Check(options) => check::run(&options),
         Command::Generate(options) => generate::run(&options),
         Command::Networks(options) => networks::run(&options),
+        Command::Sinks(options) => sinks::run(&options),
         Command::Explain(options) => explain::run(&options),
     };
     match done {

@@ -81,7 +81,10 @@ fn sink_entries(sinks: &mut Sinks) -> Vec<Entry<'_>> {
     let mut all = Vec::new();
     for (sink, settings) in sinks.list_mut() {
         let files = settings.files().into_iter();
-        all.extend(files.map(|file| Entry::needed(&[sink.as_slice(), &file.keys].concat(), file.path)));
+        all.extend(files.map(|file| Entry {
+            must_exist: file.must_exist,
+            ..Entry::later(&[sink.as_slice(), &file.keys].concat(), file.path)
+        }));
     }
     all
 }

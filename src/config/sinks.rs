@@ -25,6 +25,22 @@ pub struct Sinks {
     pub pagerduty: BTreeMap<String, sink::pagerduty::Config>,
     /// Slack webhooks by name.
     pub slack: BTreeMap<String, sink::slack::Config>,
+    /// Microsoft Teams' webhooks by name.
+    pub teams: BTreeMap<String, sink::teams::Config>,
+    /// Discord's webhooks by name.
+    pub discord: BTreeMap<String, sink::discord::Config>,
+    /// Opsgenie integrations by name.
+    pub opsgenie: BTreeMap<String, sink::opsgenie::Config>,
+    /// Receivers of Falco's events by name.
+    pub falcosidekick: BTreeMap<String, sink::falcosidekick::Config>,
+    /// Files by name.
+    pub file: BTreeMap<String, sink::file::Config>,
+    /// Syslog receivers by name.
+    pub syslog: BTreeMap<String, sink::syslog::Config>,
+    /// OTLP collectors by name.
+    pub otlp: BTreeMap<String, sink::otlp::Config>,
+    /// Kafka topics by name.
+    pub kafka: BTreeMap<String, Kafka>,
 }
 
 /// A key with nothing behind it means the defaults, not that the key is missing.
@@ -70,38 +86,67 @@ fn named_mut<'c, C: Settings>(
     sinks.iter_mut().map(move |(name, config)| (vec!["sinks", kind, name.as_str()], config as &mut dyn Settings))
 }
 
-// A new kind of sink is a field above and a line in each of these.
+/// The Kafka sink's configuration, or what stands for it in a build without that sink.
+#[cfg(feature = "kafka")]
+pub type Kafka = sink::kafka::Config;
+
+/// Stands for the Kafka sink's configuration in a build without that sink.
+#[cfg(not(feature = "kafka"))]
+pub type Kafka = serde::de::IgnoredAny;
+
+/// Says `$each!(kind, sinks of it by name)` for every kind that has names. A new kind of sink is a field above and a
+/// word here.
+macro_rules! for_each_kind {
+    ($sinks:expr, $each:ident) => {{
+        let Sinks {
+            stdout: _,
+            webhook,
+            loki,
+            elasticsearch,
+            alertmanager,
+            pagerduty,
+            slack,
+            teams,
+            discord,
+            opsgenie,
+            falcosidekick,
+            file,
+            syslog,
+            otlp,
+            kafka,
+        } = $sinks;
+        $each!(webhook, loki, elasticsearch, alertmanager, pagerduty, slack, teams, discord, opsgenie, falcosidekick);
+        $each!(file, syslog, otlp);
+        #[cfg(feature = "kafka")]
+        $each!(kafka);
+        #[cfg(not(feature = "kafka"))]
+        let _ = kafka;
+    }};
+}
+
 impl Sinks {
     /// The sinks that are named, in the order of their kinds.
     pub fn list(&self) -> Vec<Listed<'_>> {
-        let Self { stdout, webhook, loki, elasticsearch, alertmanager, pagerduty, slack } = self;
-        let mut all: Vec<Listed<'_>> = stdout.iter().map(Listed::default_stdout).collect();
-        all.extend(named("webhook", webhook));
-        all.extend(named("loki", loki));
-        all.extend(named("elasticsearch", elasticsearch));
-        all.extend(named("alertmanager", alertmanager));
-        all.extend(named("pagerduty", pagerduty));
-        all.extend(named("slack", slack));
+        let mut all: Vec<Listed<'_>> = self.stdout.iter().map(Listed::default_stdout).collect();
+        macro_rules! each { ($($kind:ident),*) => { $(all.extend(named(stringify!($kind), $kind));)* } }
+        for_each_kind!(self, each);
         all
     }
 
     /// Likewise, to be changed.
     pub(super) fn list_mut(&mut self) -> Vec<ListedMut<'_>> {
-        let Self { stdout, webhook, loki, elasticsearch, alertmanager, pagerduty, slack } = self;
         let mut all: Vec<ListedMut<'_>> = Vec::new();
-        all.extend(stdout.iter_mut().map(|config| (vec!["sinks", "stdout"], config as &mut dyn Settings)));
-        all.extend(named_mut("webhook", webhook));
-        all.extend(named_mut("loki", loki));
-        all.extend(named_mut("elasticsearch", elasticsearch));
-        all.extend(named_mut("alertmanager", alertmanager));
-        all.extend(named_mut("pagerduty", pagerduty));
-        all.extend(named_mut("slack", slack));
+        macro_rules! each { ($($kind:ident),*) => { $(all.extend(named_mut(stringify!($kind), $kind));)* } }
+        for_each_kind!(self, each);
         all
     }
 
     /// What the kinds are called.
-    pub fn kinds() -> [&'static str; 7] {
-        ["stdout", "webhook", "loki", "elasticsearch", "alertmanager", "pagerduty", "slack"]
+    pub fn kinds() -> Vec<&'static str> {
+        let mut all = vec!["stdout"];
+        macro_rules! each { ($($kind:ident),*) => { $(let _ = $kind; all.push(stringify!($kind));)* } }
+        for_each_kind!(Self::default(), each);
+        all
     }
 
     /// Whether no sink is named.

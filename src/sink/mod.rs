@@ -3,10 +3,17 @@
 pub mod alertmanager;
 mod any;
 mod calls;
+pub mod discord;
 pub mod elasticsearch;
 mod facts;
+pub mod falcosidekick;
+pub mod file;
 pub mod http;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod loki;
+pub mod opsgenie;
+pub mod otlp;
 pub mod pagerduty;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -14,7 +21,10 @@ mod settings;
 mod single;
 pub mod slack;
 pub mod stdout;
+pub mod syslog;
+pub mod teams;
 mod text;
+pub mod trial;
 pub mod webhook;
 
 pub use any::AnySink;

@@ -15,7 +15,7 @@ pub trait Settings: fmt::Debug + Send + Sync {
     /// What it wants of the outbox.
     fn demands(&self) -> Demands;
 
-    /// The files it names, which must be there.
+    /// The files it names.
     fn files(&mut self) -> Vec<FileSetting<'_>>;
 
     /// Makes the sink ready to send.
@@ -68,17 +68,24 @@ pub struct FileSetting<'a> {
     pub keys: Vec<&'static str>,
     /// Its path.
     pub path: &'a mut PathBuf,
+    /// Whether it must be there already.
+    pub must_exist: bool,
 }
 
 impl<'a> FileSetting<'a> {
     /// The file at `key`, when it is set.
     pub(super) fn at(key: &'static str, path: &'a mut Option<PathBuf>) -> Option<Self> {
-        Some(Self { keys: vec![key], path: path.as_mut()? })
+        Some(Self { keys: vec![key], path: path.as_mut()?, must_exist: true })
     }
 
     /// The file that is always set.
     pub(super) fn always(key: &'static str, path: &'a mut PathBuf) -> Option<Self> {
-        Some(Self { keys: vec![key], path })
+        Some(Self { keys: vec![key], path, must_exist: true })
+    }
+
+    /// The file that is always set and that we make.
+    pub(super) fn later(key: &'static str, path: &'a mut PathBuf) -> Option<Self> {
+        Some(Self { keys: vec![key], path, must_exist: false })
     }
 
     pub(super) fn of_auth(auth: &'a mut Auth) -> Vec<Self> {
@@ -94,6 +101,6 @@ impl<'a> FileSetting<'a> {
 
     fn below<const N: usize>(section: &'static str, files: [(&'static str, &'a mut Option<PathBuf>); N]) -> Vec<Self> {
         let set = files.into_iter().filter_map(|(key, path)| Some((key, path.as_mut()?)));
-        set.map(|(key, path)| Self { keys: vec![section, key], path }).collect()
+        set.map(|(key, path)| Self { keys: vec![section, key], path, must_exist: true }).collect()
     }
 }

@@ -2,14 +2,19 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod alertmanager;
+mod chats;
 mod elasticsearch;
+mod events;
 mod faults;
+mod file;
 mod loki;
 mod nasty;
+mod opsgenie;
 mod pagerduty;
 mod peers;
 mod server;
 mod slack;
+mod syslog;
 mod tls;
 mod webhook;
 

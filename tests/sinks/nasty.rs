@@ -1,8 +1,13 @@
 //! One corpus of nasty strings, put wherever a client can put some, over the sinks: each format has its own way to
 //! keep a text a text.
 
+use gatecrier::sink::discord::Discord;
+use gatecrier::sink::falcosidekick::Falcosidekick;
+use gatecrier::sink::opsgenie::Opsgenie;
 use gatecrier::sink::pagerduty::PagerDuty;
 use gatecrier::sink::slack::Slack;
+use gatecrier::sink::teams::Teams;
+use gatecrier::sink::webhook::Webhook;
 use gatecrier::sink::{AnySink, Sink as _};
 use serde_json::{Value, json};
 
@@ -32,7 +37,7 @@ const NASTY: &[&str] = &[
 const LONG: [&str; 4] = ["x", "🦀", "<", "*"];
 
 fn texts() -> Vec<String> {
-    let long = LONG.iter().map(|piece| piece.repeat(100_000));
+    let long = LONG.iter().map(|piece| piece.repeat(20_000));
     NASTY.iter().chain(HOSTILE).map(|text| (*text).to_owned()).chain(long).collect()
 }
 
@@ -90,4 +95,59 @@ async fn pagerduty_shows_them_as_text() {
     };
     // It shows what it gets as text: there is nothing to escape, and nothing may be lost.
     check(peers::pagerduty, sink, |_| {}).await;
+}
+
+#[tokio::test]
+async fn opsgenie_shows_them_as_text() {
+    let (_dir, key) = key_file(peers::GENIE_KEY);
+    let sink = |server: &Server| {
+        AnySink::new(Opsgenie::new(&config(json!({"url": server.url("/"), "api_key_file": key}))).unwrap())
+    };
+    check(peers::opsgenie, sink, |_| {}).await;
+}
+
+#[tokio::test]
+async fn teams_shows_them_as_text() {
+    let sink = |server: &Server| AnySink::new(Teams::new(&config(json!({"url": server.url("/")}))).unwrap());
+    // The receiver takes nothing but text runs, in which there is no markup; functions are called in them all the same.
+    check(peers::teams, sink, |message| assert!(leaves(message).iter().all(|leaf| !leaf.contains("{{")))).await;
+}
+
+#[tokio::test]
+async fn discord_shows_them_as_text() {
+    let sink = |server: &Server| AnySink::new(Discord::new(&config(json!({"url": server.url("/")}))).unwrap());
+    check(peers::discord, sink, |message| {
+        assert_eq!(message["allowed_mentions"], json!({"parse": []}));
+        let embed = &message["embeds"][0];
+        let values = embed["fields"].as_array().unwrap().iter().map(|field| &field["value"]);
+        for text in values.chain([&embed["description"]]).map(|text| text.as_str().unwrap()) {
+            let mut letters = text.chars();
+            while let Some(letter) = letters.next() {
+                match letter {
+                    '\\' => assert!(letters.next().is_some_and(|next| next.is_ascii_punctuation()), "{text}"),
+                    other => assert!(!"*_~`|>#[]()<@-:".contains(other), "{text}"),
+                }
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn falcosidekick_gets_nothing_that_its_chats_would_take_for_a_mention() {
+    let sink = |server: &Server| AnySink::new(Falcosidekick::new(&config(json!({"url": server.url("/")}))).unwrap());
+    check(peers::falcosidekick, sink, |event| assert!(leaves(event).iter().all(|leaf| !leaf.contains(['<', '>']))))
+        .await;
+}
+
+#[tokio::test]
+async fn a_webhook_with_a_template_gets_json_that_means_what_it_should() {
+    for text in texts() {
+        let server = Server::start([]);
+        let template =
+            json!({"url": server.url("/"), "template": "{\"text\": {{ summary }}, \"who\": {{ actor.name }}}"});
+        let alert = hostile_alert(&text);
+        Webhook::new(&config(template)).unwrap().send(std::slice::from_ref(&alert)).await.unwrap();
+        assert_eq!(server.asked()[0].json(), json!({"text": alert.summary, "who": text}));
+    }
 }

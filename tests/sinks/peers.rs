@@ -83,3 +83,103 @@ pub fn slack(asked: &Asked) -> Answer {
     }
     body(200, "ok")
 }
+
+/// A Teams workflow that posts a card.
+pub fn teams(asked: &Asked) -> Answer {
+    let message: Value = serde_json::from_slice(&asked.body).unwrap_or_default();
+    let card = &message["attachments"][0]["content"];
+    let is_run = |run: &Value| run["type"] == "TextRun" && run["text"].is_string();
+    let is_block = |block: &Value| {
+        block["type"] == "RichTextBlock" && block["inlines"].as_array().is_some_and(|runs| runs.iter().all(is_run))
+    };
+    let fits = is_json(asked)
+        && message["type"] == "message"
+        && message["attachments"][0]["contentType"] == "application/vnd.microsoft.card.adaptive"
+        && (&card["type"], &card["version"]) == (&json!("AdaptiveCard"), &json!("1.2"))
+        && card["body"].as_array().is_some_and(|blocks| blocks.iter().all(is_block));
+    match asked.body.len() {
+        28_673.. => body(413, "RequestEntityTooLarge"),
+        _ if fits => status(202),
+        _ => body(400, r#"{"error":{"code":"TriggerInputSchemaMismatch"}}"#),
+    }
+}
+
+/// A Discord webhook.
+pub fn discord(asked: &Asked) -> Answer {
+    let message: Value = serde_json::from_slice(&asked.body).unwrap_or_default();
+    let embed = &message["embeds"][0];
+    let fields = embed["fields"].as_array().cloned().unwrap_or_default();
+    let is_said =
+        |value: &Value, most| is_text(value, 1, most) && !value.as_str().unwrap_or_default().trim().is_empty();
+    let of_fields: usize = fields.iter().map(|field| length(&field["name"]) + length(&field["value"])).sum();
+    let fits = is_json(asked)
+        && is_text(&embed["title"], 0, 256)
+        && is_said(&embed["description"], 4096)
+        && fields.len() <= 25
+        && fields.iter().all(|field| is_said(&field["name"], 256) && is_said(&field["value"], 1024))
+        && length(&embed["title"]) + length(&embed["description"]) + of_fields <= 6000;
+    match (fits, asked.uri.query()) {
+        (true, Some("wait=true")) => body(200, r#"{"id":"1"}"#),
+        (true, _) => status(204),
+        (false, _) => body(400, r#"{"code":50035,"message":"Invalid Form Body"}"#),
+    }
+}
+
+/// The key that [`opsgenie`] knows.
+pub const GENIE_KEY: &str = "eb243592-faa2-4ba2-a551-1afdf565c889";
+
+/// Opsgenie's alert API.
+pub fn opsgenie(asked: &Asked) -> Answer {
+    let alert: Value = serde_json::from_slice(&asked.body).unwrap_or_default();
+    let details = alert["details"].as_object().cloned().unwrap_or_default();
+    let of_details: usize = details.iter().map(|(name, value)| name.len() + length(value)).sum();
+    let tags = alert["tags"].as_array().cloned().unwrap_or_default();
+    let fits = is_text(&alert["message"], 1, 130)
+        && is_text(&alert["alias"], 1, 512)
+        && is_text(&alert["description"], 0, 15_000)
+        && is_text(&alert["entity"], 0, 512)
+        && is_text(&alert["source"], 0, 100)
+        && tags.len() <= 20
+        && tags.iter().all(|tag| is_text(tag, 1, 50))
+        && of_details <= 8000
+        && ["P1", "P2", "P3", "P4", "P5"].contains(&alert["priority"].as_str().unwrap_or_default());
+    let closes = asked.uri.path().ends_with("/close") && asked.uri.query() == Some("identifierType=alias");
+    let taken = body(202, r#"{"result":"Request will be processed","took":0.1,"requestId":"r"}"#);
+    match (asked.header("authorization"), asked.uri.path()) {
+        (key, _) if key != format!("GenieKey {GENIE_KEY}") => body(401, r#"{"message":"Could not authenticate"}"#),
+        (_, "/v2/alerts") if is_json(asked) && fits => taken,
+        (_, "/v2/alerts") => body(422, r#"{"message":"Request body is not processable."}"#),
+        _ if closes => taken,
+        _ => status(404),
+    }
+}
+
+/// Falcosidekick's handler, which looks at little.
+pub fn falcosidekick(asked: &Asked) -> Answer {
+    let event: Value = serde_json::from_slice(&asked.body).unwrap_or_default();
+    let priorities = ["Critical", "Error", "Warning", "Notice", "Informational"];
+    let fits = is_json(asked)
+        && is_text(&event["output"], 1, usize::MAX)
+        && is_text(&event["rule"], 1, usize::MAX)
+        && priorities.contains(&event["priority"].as_str().unwrap_or_default())
+        && event["time"].as_str().unwrap_or_default().parse::<jiff::Timestamp>().is_ok()
+        && event["output_fields"].is_object()
+        && event["tags"].is_array();
+    if fits { status(200) } else { body(400, "Please send a valid request body") }
+}
+
+/// An OTLP collector.
+pub fn otlp(asked: &Asked) -> Answer {
+    let request: Value = serde_json::from_slice(&asked.body).unwrap_or_default();
+    let record = &request["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0];
+    let is_time = |value: &Value| value.as_str().is_some_and(|text| text.parse::<u64>().is_ok());
+    let is_attribute =
+        |value: &Value| value["key"].is_string() && value["value"].as_object().is_some_and(|value| value.len() == 1);
+    let fits = is_json(asked)
+        && asked.uri.path() == "/v1/logs"
+        && is_time(&record["timeUnixNano"])
+        && is_time(&record["observedTimeUnixNano"])
+        && record["body"]["stringValue"].is_string()
+        && record["attributes"].as_array().is_some_and(|attributes| attributes.iter().all(is_attribute));
+    if fits { body(200, r#"{"partialSuccess":{}}"#) } else { body(400, r#"{"code":3,"message":"bad"}"#) }
+}

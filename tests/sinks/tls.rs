@@ -16,10 +16,10 @@ use crate::server::Server;
 use crate::{alerts, config};
 
 /// A certificate authority.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
@@ -32,7 +32,7 @@ impl Authority {
     }
 
     /// Writes the authority's certificate into a file.
-    fn write(&self, dir: &Path) -> PathBuf {
+    pub fn write(&self, dir: &Path) -> PathBuf {
         let path = dir.join("ca.pem");
         std::fs::write(&path, self.0.pem()).unwrap();
         path
@@ -49,6 +49,11 @@ impl Authority {
 
     /// A server that shows a certificate of this authority and wants one of `clients`, if any.
     fn serve(&self, clients: Option<&Self>) -> Server {
+        Server::tls(self.config(clients))
+    }
+
+    /// Likewise, what such a server is set up with.
+    pub fn config(&self, clients: Option<&Self>) -> RustlsConfig {
         let (certificate, key) = self.issue("127.0.0.1");
         let builder = rustls::ServerConfig::builder();
         let builder = match clients {
@@ -61,7 +66,7 @@ impl Authority {
         };
         let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
         let config = builder.with_single_cert(vec![certificate.der().clone()], key).unwrap();
-        Server::tls(RustlsConfig::from_config(Arc::new(config)))
+        RustlsConfig::from_config(Arc::new(config))
     }
 }
 

@@ -57,6 +57,8 @@ pub struct Client {
     endpoint: Endpoint,
     /// Where the address itself comes from, when it is a secret.
     url_file: Option<SecretFile>,
+    /// What is added to the endpoint's own query.
+    query: Option<(&'static str, &'static str)>,
     headers: HeaderMap,
     login: Login,
 }
@@ -80,6 +82,7 @@ impl Client {
             wire: Wire::new(tls, endpoint.is_plain())?,
             endpoint: endpoint.clone(),
             url_file: None,
+            query: None,
             headers: header_map(headers)?,
             login: Login::new(auth)?,
         })
@@ -99,6 +102,12 @@ impl Client {
             (None, None) => bail!("set `url_file`, a file that holds the address to post to, or `url`"),
         };
         Ok(Self { url_file, ..Self::new(&endpoint, &Headers::new(), &Auth::default(), tls)? })
+    }
+
+    /// Likewise, with a pair added to the query of the endpoint itself.
+    #[must_use]
+    pub(in crate::sink) fn with_query(self, name: &'static str, value: &'static str) -> Self {
+        Self { query: Some((name, value)), ..self }
     }
 
     /// The address as it is now.
@@ -161,7 +170,11 @@ impl Client {
         if let Some(authorization) = self.login.authorization(self.origin())? {
             headers.insert(AUTHORIZATION, authorization);
         }
-        let request = self.wire.current().request(method, endpoint.below(path));
+        let mut url = endpoint.below(path);
+        if let Some((name, value)) = self.query.filter(|_| path.is_empty()) {
+            url.query_pairs_mut().append_pair(name, value);
+        }
+        let request = self.wire.current().request(method, url);
         // Headers set later replace those of the same name: a configured header cannot break the format.
         let mut request = request.headers(self.headers.clone()).headers(headers);
         if let Some(body) = body {

@@ -3,25 +3,26 @@
 //! Each request carries an idempotency key that is the same whenever the alert is sent again, so that a receiver
 //! can tell a repeat from news. The signature follows the layout of Standard Webhooks.
 
+mod signature;
+mod template;
+
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{anyhow, bail};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use anyhow::{Context as _, anyhow, bail};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
-use sha2::Sha256;
 
-use super::http::{Auth, Client, Endpoint, Headers, Tls, fixed_headers};
+use signature::{keys, signature};
+pub use template::Preset;
+use template::Template;
+
+use super::http::{Auth, Client, Endpoint, Headers, Tls};
 use super::settings::{FileSetting, settings};
 use super::single::{Single, one_by_one};
 use super::{SendError, Sink, without_event};
 use crate::alert::{Alert, Severity};
-use crate::secret::{Secret, SecretFile};
-
-/// Most secrets that sign at a time: the new one and the one it replaces.
-const SECRETS_MAX: usize = 2;
+use crate::secret::SecretFile;
 
 /// One generic webhook.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -42,6 +43,18 @@ pub struct Config {
     /// that begins with `whsec_` is the key in base64; any other is the key itself.
     #[serde(default)]
     pub secret_file: Option<PathBuf>,
+    /// What the body says, instead of the alert as it is.
+    #[serde(default)]
+    pub template: Option<String>,
+    /// File that holds the template.
+    #[serde(default)]
+    pub template_file: Option<PathBuf>,
+    /// A template of ours.
+    #[serde(default)]
+    pub preset: Option<Preset>,
+    /// The body's type. In one that has `json` in it, values are written as JSON.
+    #[serde(default)]
+    pub content_type: Option<String>,
     /// Mildest severity to send; nothing sends all.
     #[serde(default)]
     pub min_severity: Option<Severity>,
@@ -50,13 +63,15 @@ pub struct Config {
     pub required: bool,
 }
 
-settings!(Webhook, to: |config| config.url.origin().to_owned(), files: |config| [FileSetting::of_auth(&mut config.auth), FileSetting::of_tls(&mut config.tls), FileSetting::at("secret_file", &mut config.secret_file)]);
+settings!(Webhook, to: |config| config.url.origin().to_owned(), files: |config| [FileSetting::of_auth(&mut config.auth), FileSetting::of_tls(&mut config.tls), FileSetting::at("secret_file", &mut config.secret_file), FileSetting::at("template_file", &mut config.template_file)]);
 
 /// Posts each alert by itself.
 #[derive(Debug)]
 pub struct Webhook {
     client: Client,
     secret: Option<SecretFile>,
+    template: Option<Template>,
+    content_type: HeaderValue,
 }
 
 impl Webhook {
@@ -67,18 +82,28 @@ impl Webhook {
         if let Some(secret) = &secret {
             keys(&secret.current())?;
         }
-        Ok(Self { client, secret })
+        let (source, usual_type) = source(config)?;
+        let content_type = config.content_type.as_deref().unwrap_or(usual_type);
+        let template =
+            source.map(|source| Template::new(&source, content_type).context("read `template`")).transpose()?;
+        let content_type = HeaderValue::from_str(content_type);
+        let content_type = content_type.map_err(|_| anyhow!("`content_type` holds characters no header can carry"))?;
+        Ok(Self { client, secret, template, content_type })
     }
 
     async fn post(&self, alert: &Alert) -> Result<(), SendError> {
-        let body = serde_json::to_vec(alert).map_err(|error| SendError::Reject(error.into()))?;
+        let body = match &self.template {
+            Some(template) => template.render(alert),
+            None => serde_json::to_vec(alert).map_err(anyhow::Error::from),
+        };
+        let body = body.map_err(SendError::Reject)?;
         let headers = self.request_headers(&alert.key(), &body)?;
         let answer = self.client.post("", headers, body).await?;
         if answer.is_success() { Ok(()) } else { Err(answer.into_error()) }
     }
 
     fn request_headers(&self, id: &str, body: &[u8]) -> Result<HeaderMap, SendError> {
-        let mut headers = fixed_headers([(CONTENT_TYPE, "application/json")]);
+        let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, self.content_type.clone())]);
         let mut set = |name: &'static str, value: &str| {
             let value =
                 HeaderValue::from_str(value).map_err(|_| SendError::Reject(anyhow!("the alert's id is no text")))?;
@@ -125,51 +150,20 @@ impl Sink for Webhook {
     }
 }
 
-/// The keys in a secret's text, newest first as written.
-fn keys(secret: &Secret) -> anyhow::Result<Vec<Vec<u8>>> {
-    let lines: Vec<&str> = secret.expose().lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    if lines.is_empty() || lines.len() > SECRETS_MAX {
-        bail!("`secret_file` must hold one secret, or two while one replaces the other");
-    }
-    let key = |line: &str| match line.strip_prefix("whsec_") {
-        Some(encoded) => {
-            STANDARD.decode(encoded).map_err(|_| anyhow!("`secret_file`: what follows `whsec_` is not base64"))
+/// The template, if there is one, and the type of body it is usual for.
+fn source(config: &Config) -> anyhow::Result<(Option<String>, &'static str)> {
+    const JSON: &str = "application/json";
+    match (&config.template, &config.template_file, config.preset) {
+        (None, None, None) => Ok((None, JSON)),
+        (Some(template), None, None) => Ok((Some(template.clone()), JSON)),
+        (None, Some(path), None) => {
+            let read = std::fs::read_to_string(path);
+            Ok((Some(read.with_context(|| format!("read `template_file` {}", path.display()))?), JSON))
         }
-        None => Ok(line.as_bytes().to_vec()),
-    };
-    lines.into_iter().map(key).collect()
-}
-
-/// One signature for each key over `id.timestamp.body`, apart by a space.
-fn signature(keys: &[Vec<u8>], id: &str, timestamp: &str, body: &[u8]) -> String {
-    let sign = |key: &Vec<u8>| {
-        // HMAC takes keys of any length.
-        let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
-        mac.update(format!("{id}.{timestamp}.").as_bytes());
-        mac.update(body);
-        Some(format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())))
-    };
-    keys.iter().filter_map(sign).collect::<Vec<_>>().join(" ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_signature_is_that_of_standard_webhooks() {
-        // The example of the specification's reference libraries.
-        let keys = keys(&Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")).unwrap();
-        let signature = signature(&keys, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", br#"{"test": 2432232314}"#);
-        assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
-    }
-
-    #[test]
-    fn two_secrets_sign_side_by_side() {
-        let both = keys(&Secret::new("new\nold\n")).unwrap();
-        let [new, old] = ["new", "old"].map(|key| signature(&[key.into()], "1.1", "0", b"{}"));
-        assert_eq!(signature(&both, "1.1", "0", b"{}"), format!("{new} {old}"));
-        keys(&Secret::new("a\nb\nc")).unwrap_err();
-        keys(&Secret::new("whsec_!")).unwrap_err();
+        (None, None, Some(preset)) => {
+            let (template, content_type) = preset.template();
+            Ok((Some(template.to_owned()), content_type))
+        }
+        _ => bail!("keep one of `template`, `template_file` and `preset`"),
     }
 }
