@@ -78,6 +78,46 @@ pub struct AlertRule {
     pub title: String,
     /// MITRE ATT&CK technique ids.
     pub techniques: Vec<String>,
+    /// Who wrote it, when it comes from a file.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub author: Option<String>,
+    /// Its licence, an SPDX identifier.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub license: Option<String>,
+    /// Where to read more.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub references: Vec<String>,
+    /// What else it may find.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub false_positives: Vec<String>,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub runbook: Option<String>,
+}
+
+impl AlertRule {
+    /// A rule that only has a name.
+    pub fn new(id: &str, title: &str, techniques: &[&str]) -> Self {
+        Self {
+            id: id.to_owned(),
+            title: title.to_owned(),
+            techniques: techniques.iter().map(ToString::to_string).collect(),
+            author: None,
+            license: None,
+            references: Vec::new(),
+            false_positives: Vec::new(),
+            runbook: None,
+        }
+    }
+}
+
+/// A field that a finding rests on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Matched {
+    /// Its name.
+    pub field: String,
+    /// Its value, masked; empty when it is not shown.
+    pub value: String,
 }
 
 /// One finding that speaks through this alert.
@@ -91,6 +131,9 @@ pub struct Reason {
     pub severity: Severity,
     /// A sentence.
     pub text: String,
+    /// The fields that it rests on, when its rule comes from a file.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub matched: Vec<Matched>,
 }
 
 /// The address the caller is held to.

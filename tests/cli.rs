@@ -167,6 +167,29 @@ fn explain_says_what_a_field_means() {
 }
 
 #[test]
+fn scan_looks_for_sigma_rules_and_says_what_is_wrong_with_them() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("audit.log"), EVENTS).unwrap();
+    let rule = "title: Secrets listed\nlevel: low\nauthor: Alice\ntags: [attack.t1552.007]\n\
+        logsource: {product: kubernetes, service: audit}\n\
+        detection:\n  s: {request.action: list, objectRef.resource: secrets, client.trusted: 'false'}\n  condition: s\n";
+    std::fs::create_dir(folder.path().join("rules")).unwrap();
+    std::fs::write(folder.path().join("rules/a.yml"), rule).unwrap();
+    let said = run(folder.path(), &["scan", "audit.log", "--rules", "rules", "-o", "json"]);
+    said.check(0, &[], &[]);
+    let told: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    let reasons = told["alerts"][0]["reasons"].as_array().unwrap();
+    let reason = reasons.iter().find(|reason| reason["rule"] == "secrets-listed").unwrap();
+    let text = "Secrets listed: eve listed secrets in all namespaces from 203.0.113.9, outside every trusted network";
+    assert_eq!(reason["text"], text);
+    assert_eq!(reason["matched"][0], serde_json::json!({"field": "request.action", "value": "list"}));
+
+    std::fs::write(folder.path().join("rules/a.yml"), rule.replace("request.action", "request.acton")).unwrap();
+    let said = run(folder.path(), &["scan", "audit.log", "--rules", "rules/a.yml"]);
+    said.check(1, &[], &["rules/a.yml:7:7: there is no field `request.acton`", "did you mean `request.action`?"]);
+}
+
+#[test]
 fn scan_reads_files_folders_and_stdin() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("audit.log"), EVENTS).unwrap();

@@ -70,6 +70,7 @@ fn complete(hit: &mut Hit, facts: &Facts<'_, '_>, detectors: &[Box<dyn Detector>
             |finding: &&mut crate::detect::Finding| finding.rule.id == told.rule.id && finding.subject == told.subject;
         if let Some(finding) = hit.findings.iter_mut().find(same) {
             finding.text = told.text;
+            finding.matched = told.matched;
         }
     }
     show::complete(hit, facts);

@@ -11,6 +11,7 @@ use clap::Subcommand;
 
 use super::{Outcome, say, table};
 use crate::config::{Config, Source};
+use crate::detect::rules::Loaded;
 use crate::enrich::trust::Trust;
 use crate::pipeline;
 use crate::sink::{AnySink, Sink as _};
@@ -66,10 +67,17 @@ fn configuration(file: &Path, ask_sinks: bool) -> anyhow::Result<Outcome> {
         say(&format!("{}: {}", file.display(), escape_terminal(&format!("{error:#}"))));
         return Ok(Outcome::Found);
     }
+    let rules = match pipeline::rules::read(&config.rules) {
+        Ok(rules) => rules,
+        Err(error) => {
+            say(&error.to_string());
+            return Ok(Outcome::Found);
+        }
+    };
     let falco = pipeline::falco::read(&config.rules.falco)?;
     let mut out = anstream::stdout().lock();
-    writeln!(out, "{} is valid.\n\n{}", file.display(), overview(&config, falco.falco.len()))?;
-    for warning in config.warnings.iter().chain(&falco.warnings) {
+    writeln!(out, "{} is valid.\n\n{}", file.display(), overview(&config, &rules, falco.falco.len()))?;
+    for warning in config.warnings.iter().chain(&rules.warnings).chain(&falco.warnings) {
         writeln!(out, "\nwarning: {warning}")?;
     }
     if !ask_sinks {
@@ -80,7 +88,7 @@ fn configuration(file: &Path, ask_sinks: bool) -> anyhow::Result<Outcome> {
 }
 
 /// What was understood, a line a thing.
-fn overview(config: &Config, falco_rules: usize) -> String {
+fn overview(config: &Config, rules: &Loaded, falco_rules: usize) -> String {
     let mut table = table();
     let mut row = |what: &str, name: &str, detail: String| {
         table.add_row([what, &*escape_terminal(name), &*escape_terminal(&detail)]);
@@ -105,6 +113,10 @@ fn overview(config: &Config, falco_rules: usize) -> String {
     for policy in &config.policies {
         let whom = format!("{}, {}", plural(policy.users.len(), "user"), plural(policy.groups.len(), "group"));
         row("policy", &policy.name, format!("{whom}, only from {}", policy.zones.join(", ")));
+    }
+    match rules.heads().count() {
+        0 => {}
+        count => row("rules", "sigma", plural(count, "rule")),
     }
     if falco_rules > 0 {
         row("rules", "falco", plural(falco_rules, "rule"));

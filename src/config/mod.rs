@@ -83,6 +83,12 @@ impl Default for Config {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rules {
+    /// Sigma rule files.
+    pub files: Vec<PathBuf>,
+    /// Folders: every `.yml` and `.yaml` file in them, and in theirs.
+    pub folders: Vec<PathBuf>,
+    /// What placeholders in Sigma rules stand for, by name.
+    pub lists: BTreeMap<String, detect::rules::ListConfig>,
     /// Falco's.
     pub falco: detect::falco::Config,
 }

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Config, Sinks};
+use super::{Config, Rules, Sinks};
 use crate::yaml::{Outline, Problem};
 
 /// A path in the configuration and the keys that lead to it.
@@ -57,8 +57,7 @@ fn entries(config: &mut Config) -> Vec<Entry<'_>> {
     all.extend(config.networks.iter_mut().flat_map(|(name, entry)| lists("networks", name, &mut entry.files)));
     all.extend(config.proxies.iter_mut().flat_map(|(name, entry)| lists("proxies", name, &mut entry.files)));
     all.extend(config.hiding_hops.iter_mut().flat_map(|(name, entry)| lists("hiding_hops", name, &mut entry.files)));
-    let falco = config.rules.falco.files.iter_mut().enumerate();
-    all.extend(falco.map(|(at, file)| Entry::needed(&["rules", "falco", "files", &at.to_string()], file)));
+    all.extend(rule_entries(&mut config.rules));
     let places = [("country", &mut config.places.country), ("asn", &mut config.places.asn)];
     for (key, path) in places {
         all.extend(path.as_mut().map(|path| Entry::needed(&["places", key], path)));
@@ -74,6 +73,20 @@ fn entries(config: &mut Config) -> Vec<Entry<'_>> {
 fn lists<'a>(section: &'a str, name: &'a str, files: &'a mut [PathBuf]) -> impl Iterator<Item = Entry<'a>> {
     let files = files.iter_mut().enumerate();
     files.map(move |(at, file)| Entry::needed(&[section, name, "files", &at.to_string()], file))
+}
+
+/// Sigma files that are missing are told of when the rules are read.
+fn rule_entries(rules: &mut Rules) -> Vec<Entry<'_>> {
+    let named = |key: &'static str| move |(at, path)| Entry::later(&["rules", key, &usize::to_string(&at)], path);
+    let mut all: Vec<_> = rules.files.iter_mut().enumerate().map(named("files")).collect();
+    all.extend(rules.folders.iter_mut().enumerate().map(named("folders")));
+    let falco = rules.falco.files.iter_mut().enumerate();
+    all.extend(falco.map(|(at, file)| Entry::needed(&["rules", "falco", "files", &at.to_string()], file)));
+    for (name, list) in &mut rules.lists {
+        let files = list.files.iter_mut().enumerate();
+        all.extend(files.map(|(at, file)| Entry::later(&["rules", "lists", name, "files", &at.to_string()], file)));
+    }
+    all
 }
 
 /// The files that sinks name.

@@ -19,6 +19,7 @@ pub mod minted;
 pub mod needs;
 pub mod observation;
 mod outside;
+pub mod rules;
 mod sentence;
 pub mod storm;
 pub mod uses;
@@ -28,7 +29,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::alert::{EventRef, Severity};
+use crate::alert::{EventRef, Matched, Severity};
 use crate::enrich::Facts;
 use crate::event::Timestamp;
 use observation::{Minutes, Observation, Values};
@@ -52,6 +53,25 @@ pub struct Rule {
     pub techniques: Vec<String>,
     /// How many requests about one subject it takes; nothing when the first suffices.
     pub threshold: Option<Threshold>,
+    /// Who wrote it, and what there is to read about it.
+    #[serde(default)]
+    pub credit: Credit,
+}
+
+/// Who wrote a rule, and what there is to read about it. Empty of built-in ones.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Credit {
+    /// The author. Some licences want him named wherever a match is shown.
+    pub author: Option<String>,
+    /// The licence, an SPDX identifier.
+    pub license: Option<String>,
+    /// Where to read more.
+    pub references: Vec<String>,
+    /// What else it may find.
+    pub false_positives: Vec<String>,
+    /// What to do about a finding.
+    pub runbook: Option<String>,
 }
 
 /// So many requests in so much time.
@@ -67,7 +87,13 @@ impl Rule {
     /// A rule that the first request suffices for.
     pub fn new(id: &str, title: &str, techniques: &[&str]) -> Arc<Self> {
         let techniques = techniques.iter().map(ToString::to_string).collect();
-        Arc::new(Self { id: id.to_owned(), title: title.to_owned(), techniques, threshold: None })
+        Arc::new(Self {
+            id: id.to_owned(),
+            title: title.to_owned(),
+            techniques,
+            threshold: None,
+            credit: Credit::default(),
+        })
     }
 }
 
@@ -85,12 +111,15 @@ pub struct Finding {
     /// Earlier events that it stands on, in their order.
     #[serde(default)]
     pub events: Vec<EventRef>,
+    /// The fields that a rule from a file rests on, with their values, masked.
+    #[serde(default)]
+    pub matched: Vec<Matched>,
 }
 
 impl Finding {
     /// One that stands on its own event alone.
     pub fn new(rule: &Arc<Rule>, subject: String, severity: Severity, text: String) -> Self {
-        Self { rule: Arc::clone(rule), subject, severity, text, events: Vec::new() }
+        Self { rule: Arc::clone(rule), subject, severity, text, events: Vec::new(), matched: Vec::new() }
     }
 }
 
@@ -123,6 +152,18 @@ impl Findings {
     pub fn raise(&mut self, rule: &Arc<Rule>, subject: String, severity: Severity, text: impl FnOnce() -> String) {
         let text = if self.outlines.is_some() { String::new() } else { text() };
         self.found.push(Finding::new(rule, subject, severity, text));
+    }
+
+    /// Adds one that rests on fields of the event.
+    pub fn raise_matched(
+        &mut self,
+        rule: &Arc<Rule>,
+        subject: String,
+        severity: Severity,
+        told: impl FnOnce() -> (String, Vec<Matched>),
+    ) {
+        let (text, matched) = if self.outlines.is_some() { Default::default() } else { told() };
+        self.found.push(Finding { matched, ..Finding::new(rule, subject, severity, text) });
     }
 
     /// Notes something for judges, once a request.

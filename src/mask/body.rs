@@ -178,6 +178,6 @@ impl Masker {
 }
 
 /// Where Secrets and ConfigMaps hold their values.
-fn is_value_key(key: &str) -> bool {
+pub(super) fn is_value_key(key: &str) -> bool {
     ["data", "stringData", "binaryData"].iter().any(|known| key.eq_ignore_ascii_case(known))
 }

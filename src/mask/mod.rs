@@ -116,6 +116,18 @@ pub fn text(text: Text<'_>) -> String {
     bounded(&mask_free_text(&text.decode()))
 }
 
+/// The value of a field named by its path, bounded. Of bodies that may hold secret values nothing is shown.
+pub fn field(event: &Event<'_>, path: &str, value: &str) -> String {
+    let in_body = path.starts_with("requestObject") || path.starts_with("responseObject");
+    let secret = |part: &str| names_credential(part) || (in_body && (part == "value" || body::is_value_key(part)));
+    match path {
+        "requestURI" => uri(event.request_uri()),
+        _ if in_body && holds_secret_values(event.object_ref().resource) => masked_value(value.len()),
+        _ if path.split('.').any(secret) => masked_value(value.len()),
+        _ => bounded(&mask_free_text(value)),
+    }
+}
+
 fn bounded(text: &str) -> String {
     match text.char_indices().nth(TEXT_CHARS_MAX) {
         None => text.to_owned(),

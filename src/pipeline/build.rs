@@ -9,12 +9,13 @@ use crate::batch::ClusterId;
 use crate::config::Config;
 use crate::detect;
 use crate::detect::needs::Needs;
+use crate::detect::rules::Rules;
 use crate::enrich::Enricher;
 use crate::enrich::place::Places;
 use crate::enrich::policy::Policies;
 use crate::enrich::trust::Trust;
 use crate::judge;
-use crate::pipeline::falco;
+use crate::pipeline::{falco, rules};
 
 /// An analyzer that remembers nothing yet, with every built-in detector and judge, and the rules of the configuration.
 ///
@@ -22,8 +23,12 @@ use crate::pipeline::falco;
 /// A list or place file that cannot be read, networks that contradict each other, a rule that cannot be run.
 pub fn analyzer(config: &Config) -> anyhow::Result<Analyzer> {
     let cluster = ClusterId::new(config.cluster.as_str());
-    let judges = judge::built_in(&config.detection);
     let mut detectors = detect::built_in(&config.detection);
+    let loaded = rules::read(&config.rules)?;
+    if loaded.heads().next().is_some() {
+        detectors.push(Box::new(Rules::new(loaded)));
+    }
+    let judges = judge::built_in(&config.detection);
     let falco = falco::read(&config.rules.falco)?.falco;
     if !falco.is_empty() {
         detectors.push(Box::new(falco));

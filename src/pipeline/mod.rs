@@ -9,6 +9,7 @@ pub mod falco;
 mod life;
 mod own;
 mod read;
+pub mod rules;
 mod tell;
 mod think;
 mod write;

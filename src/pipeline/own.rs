@@ -8,17 +8,19 @@ use crate::request::Key;
 pub(super) fn alert(cluster: &str, rule: &str, subject: &str, text: String, now: Timestamp) -> Alert {
     let severity = Severity::High;
     let id = Key::of(&[rule.as_bytes(), subject.as_bytes(), text.as_bytes(), now.to_string().as_bytes()]);
-    let reason = Reason { rule: rule.to_owned(), subject: subject.to_owned(), severity, text: text.clone() };
+    let reason = Reason {
+        rule: rule.to_owned(),
+        subject: subject.to_owned(),
+        severity,
+        text: text.clone(),
+        matched: Vec::new(),
+    };
     Alert {
         id: id.to_string(),
         revision: 1,
         status: Status::Closed,
         severity,
-        rule: AlertRule {
-            id: rule.to_owned(),
-            title: "Gatecrier's own state was damaged or full".to_owned(),
-            techniques: vec![],
-        },
+        rule: AlertRule::new(rule, "Gatecrier's own state was damaged or full", &[]),
         subject: subject.to_owned(),
         summary: text,
         reasons: vec![reason],

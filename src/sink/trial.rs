@@ -13,14 +13,15 @@ pub fn alert(severity: Severity, cluster: &str, now: Timestamp) -> Alert {
     let text = |text: &str| text.to_owned();
     // From the range that documents use, so that it names nobody.
     let (rule, subject, address) = (text("test"), text("test"), text("192.0.2.1"));
-    let reason = Reason { rule: rule.clone(), subject: subject.clone(), severity, text: text(SENTENCE) };
+    let reason =
+        Reason { rule: rule.clone(), subject: subject.clone(), severity, text: text(SENTENCE), matched: Vec::new() };
     let event = EventRef { audit_id: text("test"), stage: text("ResponseComplete"), time: now, source: "test".into() };
     Alert {
         id: format!("7e57{:060x}", now.micros()),
         revision: 1,
         status: Status::Closed,
         severity,
-        rule: AlertRule { id: rule, title: text("Test"), techniques: Vec::new() },
+        rule: AlertRule::new(&rule, "Test", &[]),
         subject,
         summary: text(SENTENCE),
         reasons: vec![reason],

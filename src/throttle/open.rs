@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{DAY_SECONDS, Hit, Pair, QUIET_SECONDS};
 use crate::alert::{Alert, AlertRule, EventRef, Reason, Request, Status};
-use crate::detect::Finding;
+use crate::detect::{Credit, Finding, Rule};
 use crate::event::Timestamp;
 use crate::request::Key;
 
@@ -38,7 +38,7 @@ impl Open {
             revision: 0,
             status: Status::Open,
             severity: gravest.severity,
-            rule: AlertRule { id: rule.id.clone(), title: rule.title.clone(), techniques: rule.techniques.clone() },
+            rule: alert_rule(rule),
             subject: gravest.subject.clone(),
             summary: gravest.text.clone(),
             reasons: findings.iter().take(REASONS_MAX).map(|finding| reason(finding)).collect(),
@@ -180,6 +180,21 @@ fn reason(finding: &Finding) -> Reason {
         subject: finding.subject.clone(),
         severity: finding.severity,
         text: finding.text.clone(),
+        matched: finding.matched.clone(),
+    }
+}
+
+fn alert_rule(rule: &Rule) -> AlertRule {
+    let Credit { author, license, references, false_positives, runbook } = rule.credit.clone();
+    AlertRule {
+        id: rule.id.clone(),
+        title: rule.title.clone(),
+        techniques: rule.techniques.clone(),
+        author,
+        license,
+        references,
+        false_positives,
+        runbook,
     }
 }
 

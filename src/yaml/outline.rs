@@ -27,6 +27,11 @@ impl<'a> Outline<'a> {
         self.text.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#') || line == "---")
     }
 
+    /// What messages call the file.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
     /// Something wrong with the value at `path`, or with the nearest thing around it.
     pub fn problem(&self, path: &[&str], message: impl Into<String>) -> Problem {
         Problem::new(&self.file, message).at(self.find(path, true).and_then(|at| self.spot(at)))

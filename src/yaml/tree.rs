@@ -36,6 +36,23 @@ impl Node {
     }
 }
 
+impl Node {
+    /// The same in JSON.
+    pub fn json(&self) -> serde_json::Value {
+        match self {
+            Self::Null => serde_json::Value::Null,
+            Self::Bool(value) => (*value).into(),
+            Self::Number(number) => serde_json::from_str(number).unwrap_or_else(|_| number.as_str().into()),
+            Self::Text(text) => text.as_str().into(),
+            Self::List(items) => items.iter().map(|item| item.value.json()).collect(),
+            Self::Map(entries) => {
+                let members = entries.iter().map(|(key, value)| (key.value.clone(), value.value.json()));
+                members.collect::<serde_json::Map<_, _>>().into()
+            }
+        }
+    }
+}
+
 struct NodeVisitor;
 
 impl<'de> Visitor<'de> for NodeVisitor {

@@ -51,7 +51,7 @@ fn alert(id: usize) -> Alert {
         revision: 1,
         status: Status::Open,
         severity: Severity::High,
-        rule: AlertRule { id: "rule".to_owned(), title: "A rule".to_owned(), techniques: vec![] },
+        rule: AlertRule::new("rule", "A rule", &[]),
         subject: "eve".to_owned(),
         summary: "x".repeat(20_000),
         reasons: vec![],

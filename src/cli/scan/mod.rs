@@ -37,6 +37,7 @@ Examples:
   gatecrier scan audit.log --falco k8s_audit_rules.yaml
                                                    by Falco's rules as well
   gatecrier scan audit.log -o jsonl | jq .summary  one alert a line
+  gatecrier scan audit.log --rules sigma/          with Sigma rules of your own
   gatecrier scan audit.log --fail-on high          exit 1 at a high or critical alert
 
 In a folder, files are read whose names end in .log, .json, .jsonl or .ndjson, also with a
@@ -64,6 +65,10 @@ pub struct Options {
 
     #[command(flatten)]
     optional: Optional,
+
+    /// Sigma rules to look for as well: a file, or a folder of them. May be given several times.
+    #[arg(long, value_name = "PATH")]
+    rules: Vec<PathBuf>,
 
     /// Falco rule files for the audit log to go by as well; later ones change what earlier ones define.
     #[arg(long, value_name = "FILE", num_args = 1..)]
@@ -114,6 +119,9 @@ pub(super) fn run(options: &Options) -> anyhow::Result<Outcome> {
         Some(path) => Config::load_without_sources(path)?,
         None => Config::default(),
     };
+    let (folders, files) = options.rules.iter().cloned().partition::<Vec<_>, _>(|path| path.is_dir());
+    config.rules.folders.extend(folders);
+    config.rules.files.extend(files);
     config.rules.falco.files.extend(options.falco.iter().cloned());
     config.rules.falco.matching = options.falco_matching.unwrap_or(config.rules.falco.matching);
     for warning in pipeline::falco::read(&config.rules.falco)?.warnings {

@@ -1,0 +1,37 @@
+//! Rules in files: Sigma 2.1, and the array blocks of version 3.
+//!
+//! `read` turns texts into rules and refuses what could never match; `program` puts the rules together so that equal
+//! wishes are looked at once an event; `index` says which rules an event can satisfy at all; `detector` raises what
+//! they find. How Sigma is understood here is written down in `docs/rules.md`.
+
+mod detector;
+mod expr;
+mod index;
+mod leaves;
+mod load;
+mod mistake;
+mod pattern;
+mod program;
+mod read;
+mod subject;
+mod taxonomy;
+mod truth;
+mod wanted;
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+pub use detector::Rules;
+pub use load::{Loaded, Sheet, load};
+pub use read::{Head, Lists, TestCase};
+
+/// Values that a placeholder stands for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ListConfig {
+    /// Values.
+    pub values: Vec<String>,
+    /// Files with a value a line; `#` begins a comment.
+    pub files: Vec<PathBuf>,
+}
