@@ -6,6 +6,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
 mod hostile;
+mod peers;
 mod real;
 
 use std::cell::RefCell;
@@ -223,4 +224,26 @@ fn the_page_about_fields_is_what_the_table_says() {
     }
     let written = std::fs::read_to_string("docs/fields.md").unwrap_or_default();
     assert!(written == page, "docs/fields.md is not what the table says: UPDATE_EXPECTED=1 writes it anew");
+}
+
+#[test]
+fn plain_fields_are_shown_without_an_allocation() {
+    let record = r#"{"kind":"Event","auditID":"x","stage":"ResponseComplete","verb":"create","user":{"username":"eve"},"objectRef":{"resource":"pods"},"requestObject":{"spec":{"containers":[{"image":"a"},{"image":"b"}]}}}"#;
+    let names = [
+        "verb",
+        "user.username",
+        "objectRef.resource",
+        "objectRef.name",
+        "userAgent",
+        "client.trusted",
+        "request.action",
+        "requestObject.spec.containers.image",
+    ];
+    with_facts(record.as_bytes(), &mut |facts| {
+        for name in names {
+            let field = Field::named(name).unwrap();
+            let made = allocation_counter::measure(|| _ = field.any(facts, &mut |_| false));
+            assert_eq!(made.count_total, 0, "{name}");
+        }
+    });
 }

@@ -23,7 +23,8 @@ pub(super) fn document(facts: &Facts<'_, '_>) -> Option<Vec<u8>> {
         exec.texts("command", &command);
     }
     exec.maybe("container", values("container").next());
-    let is_set = |name| values(name).any(|value| matches!(&*value, "true" | "1" | "t" | "T" | "TRUE" | "True"));
+    // The API server takes the first value, and anything but these two for true.
+    let is_set = |name| values(name).next().is_some_and(|value| value != "0" && !value.eq_ignore_ascii_case("false"));
     if facts.action() != Action::Proxy || !command.is_empty() {
         exec.flag("tty", is_set("tty"));
         exec.flag("stdin", is_set("stdin") || is_set("input"));

@@ -44,9 +44,15 @@ pub(super) fn number(value: Option<Raw<'_>>) -> Option<Raw<'_>> {
     value.filter(|raw| raw.number().is_some())
 }
 
-/// The items of a list, those left out that a strategic merge patch takes away or that only direct it.
+/// The items of a list, those left out that only direct a strategic merge patch.
 pub(super) fn items(list: Option<Raw<'_>>) -> impl Iterator<Item = Raw<'_>> {
-    list.unwrap_or_default().items().filter(|item| item.get("$patch").is_none())
+    list.unwrap_or_default().items().filter(|item| !is_directive(*item))
+}
+
+/// `{"$patch": "delete", "name": "x"}` or `{"$patch": "replace"}`. What holds more than that is looked at: whether a
+/// patch is strategic stands in a header that is not logged, and to any other kind `$patch` means nothing.
+fn is_directive(item: Raw<'_>) -> bool {
+    item.members().take(3).count() <= 2 && item.get("$patch").is_some()
 }
 
 /// The texts of a list.

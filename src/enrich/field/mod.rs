@@ -107,15 +107,15 @@ impl Field {
     /// The text that the decoder has found already.
     fn text<'a>(&self, facts: &Facts<'_, 'a>) -> Option<Text<'a>> {
         match self.entry.whence {
-            // Of an empty one only the record itself can tell whether it is there.
-            Whence::Text(text) => Some(text(facts)).filter(|text| !text.is_empty()),
+            // Of an empty one only the JSON can tell whether it is there.
+            Whence::Text(text) | Whence::TextIn(_, text) => Some(text(facts)).filter(|text| !text.is_empty()),
             _ => None,
         }
     }
 
     fn walk(&self, facts: &Facts<'_, '_>, end: &mut dyn FnMut(Raw<'_>) -> bool) -> bool {
         match self.entry.whence {
-            Whence::Part(part) => walk(part(facts), &self.name[self.below_root..], end),
+            Whence::Part(part) | Whence::TextIn(part, _) => walk(part(facts), &self.name[self.below_root..], end),
             Whence::Written => walk(facts.written().object(), &self.name[self.below_entry..], end),
             Whence::Document(document) => walk(facts.document(document), &self.name[self.below_root..], end),
             Whence::Text(_) | Whence::Record => walk(Raw::new(facts.event.bytes().trim_ascii_start()), &self.name, end),

@@ -1,6 +1,7 @@
-//! `body.*`: the request's body, whatever its form.
+//! `body.*` and `event.*`: the request's body, whatever its form, and how the event was read.
 
 use crate::enrich::document::Document;
+use crate::enrich::field::value::Value;
 use crate::event::Level;
 
 use super::{Entry, Kind, Whence, row};
@@ -18,5 +19,20 @@ pub(super) fn rows() -> Vec<Entry> {
         row("body.object", Body, "metadata.annotations.eks.amazonaws.com/role-arn: arn:…",
             "what the request writes: the body of a create or update, a patch as the part of the object that it writes, with null for what it removes; so one name does for all of them",
             Whence::Written).at(Level::Request),
+        row(
+            "event.marks",
+            Texts,
+            "client_chosen_audit_id",
+            "what is worth knowing about how the event was read",
+            Whence::Fact(|facts, _, see| facts.event.marks().words().into_iter().any(|word| see(Value::Text(word)))),
+        )
+        .of(&[
+            "truncated",
+            "bodies_removed",
+            "torn_before",
+            "nul_hole_before",
+            "client_chosen_audit_id",
+            "old_schema",
+        ]),
     ]
 }

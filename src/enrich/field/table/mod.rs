@@ -90,13 +90,18 @@ impl Kind {
     }
 }
 
+type TextOf = for<'a> fn(&Facts<'_, 'a>) -> Text<'a>;
+type PartOf = for<'a> fn(&Facts<'_, 'a>) -> Raw<'a>;
+
 /// Where a field comes from.
 #[derive(Debug, Clone, Copy)]
 pub enum Whence {
     /// A text that the decoder has found.
-    Text(for<'a> fn(&Facts<'_, 'a>) -> Text<'a>),
+    Text(TextOf),
     /// JSON that the decoder has found; the name goes on in it below its first part.
-    Part(for<'a> fn(&Facts<'_, 'a>) -> Raw<'a>),
+    Part(PartOf),
+    /// A text that has been found in such JSON already.
+    TextIn(PartOf, TextOf),
     /// The record, where the decoder does not look.
     Record,
     /// What is known of every event. Takes the path below the field's row.
@@ -111,7 +116,7 @@ impl Whence {
     /// The words people read.
     pub fn word(self) -> &'static str {
         match self {
-            Self::Text(_) | Self::Part(_) | Self::Record => "the audit event",
+            Self::Text(_) | Self::Part(_) | Self::TextIn(..) | Self::Record => "the audit event",
             Self::Fact(_) | Self::Written | Self::Document(_) => "worked out",
         }
     }

@@ -1,7 +1,6 @@
 //! What the audit event itself says, by its own names: the schema of `audit.k8s.io/v1`.
 
 use crate::enrich::field::table::{Entry, Kind, Whence, row};
-use crate::enrich::field::value::Value;
 use crate::event::{Level, Raw};
 
 pub(super) fn rows() -> Vec<Entry> {
@@ -10,7 +9,7 @@ pub(super) fn rows() -> Vec<Entry> {
 
 fn whole() -> Vec<Entry> {
     use Kind::{Map, Text, Texts, Time};
-    use Whence::{Fact, Part, Record};
+    use Whence::{Part, Record};
     vec![
         row("kind", Text, "Event", "always `Event`; missing in the items of a list", Record),
         row(
@@ -98,21 +97,6 @@ fn whole() -> Vec<Entry> {
         ),
         row("metadata.creationTimestamp", Time, "2018-10-25T13:00:01Z", "only in the older schemas", Record),
         row("timestamp", Time, "2018-10-25T13:00:01Z", "only in the older schemas", Record),
-        row(
-            "event.marks",
-            Texts,
-            "client_chosen_audit_id",
-            "what is worth knowing about how the event was read",
-            Fact(|facts, _, see| facts.event.marks().words().into_iter().any(|word| see(Value::Text(word)))),
-        )
-        .of(&[
-            "truncated",
-            "bodies_removed",
-            "torn_before",
-            "nul_hole_before",
-            "client_chosen_audit_id",
-            "old_schema",
-        ]),
     ]
 }
 
@@ -143,6 +127,7 @@ fn user() -> Vec<Entry> {
 fn object() -> Vec<Entry> {
     use Kind::{Map, Number, Object, Objects, Text};
     let object = Whence::Part(|facts| facts.event.object_ref);
+    let found = |text| Whence::TextIn(|facts| facts.event.object_ref, text);
     let status = Whence::Part(|facts| facts.event.response_status().unwrap_or_default());
     vec![
         row(
@@ -152,34 +137,28 @@ fn object() -> Vec<Entry> {
             "what the request names; missing for paths that are no resource",
             object,
         ),
-        row(
-            "objectRef.resource",
-            Text,
-            "secrets",
-            "the resource, in plural",
-            Whence::Text(|facts| facts.object().resource),
-        ),
-        row("objectRef.subresource", Text, "exec", "the subresource", Whence::Text(|facts| facts.object().subresource)),
+        row("objectRef.resource", Text, "secrets", "the resource, in plural", found(|facts| facts.object().resource)),
+        row("objectRef.subresource", Text, "exec", "the subresource", found(|facts| facts.object().subresource)),
         row(
             "objectRef.namespace",
             Text,
             "web",
             "the namespace; of a Namespace its own name",
-            Whence::Text(|facts| facts.object().namespace),
+            found(|facts| facts.object().namespace),
         ),
         row(
             "objectRef.name",
             Text,
             "db-password",
             "the object's name; missing on a create that lets the server choose",
-            Whence::Text(|facts| facts.object().name),
+            found(|facts| facts.object().name),
         ),
         row(
             "objectRef.apiGroup",
             Text,
             "rbac.authorization.k8s.io",
             "the API group; missing for the core group",
-            Whence::Text(|facts| facts.object().api_group),
+            found(|facts| facts.object().api_group),
         ),
         row("objectRef.apiVersion", Text, "v1", "the version of the API group", object),
         row("objectRef.uid", Text, "0a5e…", "the object's unique id", object),
