@@ -11,11 +11,11 @@ pub(super) fn rows() -> Vec<Entry> {
     let body = Whence::Document(Document::Body);
     vec![
         row("body.form", Text, "json-patch", "what kind of body it is; a server-side apply is a merge patch here, `options` say how to delete", body)
-            .of(&["none", "object", "merge-patch", "json-patch", "options", "unreadable"]),
-        row("body.parsed", Flag, "false", "the body could be read, and by other programs too; missing when none is logged", body),
+            .of(&["none", "object", "merge-patch", "json-patch", "options", "unreadable"]).at(Level::Request),
+        row("body.parsed", Flag, "false", "the body could be read, and by other programs too; missing when none is logged", body).at(Level::Request),
         row("body.oddities", Texts, "not-utf8", "what other programs may stumble over; `cut` when the record ends before its body does", body)
-            .of(&["not-utf8", "deep", "lone-surrogate", "huge-number", "cut"]),
-        row("body.opaque", Flag, "true", "a JSON patch copies what the log does not show", body),
+            .of(&["not-utf8", "deep", "lone-surrogate", "huge-number", "cut"]).at(Level::Request),
+        row("body.opaque", Flag, "true", "a JSON patch copies what the log does not show", body).at(Level::Request),
         row("body.object", Body, "metadata.annotations.eks.amazonaws.com/role-arn: arn:…",
             "what the request writes: the body of a create or update, a patch as the part of the object that it writes, with null for what it removes; so one name does for all of them",
             Whence::Written).at(Level::Request),
