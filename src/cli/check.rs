@@ -1,6 +1,7 @@
 //! `gatecrier check`: is this configuration right, and do the sinks answer? And other things that can be checked.
 
 mod audit_policy;
+mod rules;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ const EXAMPLES: &str = "\
 Examples:
   gatecrier check -c gatecrier.yaml
   gatecrier check -c gatecrier.yaml --connect    also ask each sink whether it would take alerts
+  gatecrier check rules my-rules/                can these rules be run?
   gatecrier check audit-policy policy.yaml       what the API server's audit policy hides from the rules
 
 Exit codes: 0 valid, 1 invalid, 2 wrong usage or a sink that does not answer";
@@ -48,12 +50,14 @@ pub struct Options {
 #[derive(Debug, Subcommand)]
 enum Thing {
     AuditPolicy(audit_policy::Options),
+    Rules(rules::Options),
 }
 
 /// Checks.
 pub fn run(options: &Options) -> anyhow::Result<Outcome> {
     match (&options.thing, &options.config) {
         (Some(Thing::AuditPolicy(options)), _) => audit_policy::run(options),
+        (Some(Thing::Rules(options)), _) => rules::run(options),
         (None, Some(config)) => configuration(config, options.connect),
         (None, None) => bail!("know what to check: name a configuration with `-c FILE`"),
     }

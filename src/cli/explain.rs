@@ -1,29 +1,55 @@
-//! `gatecrier explain`: which fields may a rule name, and what does one mean?
+//! `gatecrier explain`: which fields may a rule name, and what does one mean? And why does a rule match an event, or not?
+
+mod event;
 
 use std::io::Write;
+use std::path::PathBuf;
 
 use anyhow::anyhow;
 
-use super::{Outcome, table};
+use super::rules::Chosen;
+use super::{Optional, Outcome, table};
 use crate::enrich::field::{Entry, Field, table as fields};
 
 const EXAMPLES: &str = "\
 Examples:
   gatecrier explain                   every field that a rule may name
   gatecrier explain client            the fields that begin so
-  gatecrier explain client.trusted    what one means, its values, from which audit level on";
+  gatecrier explain client.trusted    what one means, its values, from which audit level on
+  gatecrier explain --event event.json --rule secret-read --rules my-rules/
+                                      which clauses of the rule match the event, with its values";
 
-/// Says what the fields mean that rules may name.
+/// Says what the fields mean that rules may name, or why a rule matches an event.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Options {
     /// A field, or the beginning of several. Without it, all are listed.
-    #[arg(value_name = "FIELD")]
+    #[arg(value_name = "FIELD", conflicts_with = "event")]
     field: Option<String>,
+
+    /// A file with an audit event, or `-` for standard input: says which clauses of a rule match it. Of several
+    /// events, each a line, all.
+    #[arg(long, value_name = "FILE", requires = "rule")]
+    event: Option<PathBuf>,
+
+    /// The rule's id or name.
+    #[arg(long, value_name = "ID", requires = "event")]
+    rule: Option<String>,
+
+    /// Rule files, or folders of them, besides those of the configuration.
+    #[arg(long, value_name = "PATH", num_args = 1.., requires = "event")]
+    rules: Vec<PathBuf>,
+
+    #[command(flatten)]
+    optional: Optional,
 }
 
 /// Answers on stdout.
 pub fn run(options: &Options) -> anyhow::Result<Outcome> {
+    if let (Some(file), Some(rule)) = (&options.event, &options.rule) {
+        let chosen = Chosen::new(options.rules.clone(), options.optional.clone());
+        return event::explain(file, rule, &chosen);
+    }
     let mut out = anstream::stdout().lock();
     let Some(name) = options.field.as_deref() else {
         write!(out, "{}", list(fields().iter()))?;

@@ -4,9 +4,11 @@ mod check;
 mod explain;
 mod generate;
 mod networks;
+mod rules;
 mod run;
 pub mod scan;
 mod sinks;
+mod test;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -63,6 +65,8 @@ enum Command {
     Networks(networks::Options),
     Sinks(sinks::Options),
     Explain(explain::Options),
+    Rules(rules::Options),
+    Test(test::Options),
 }
 
 /// The configuration file of the commands that can do without one.
@@ -131,6 +135,8 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Networks(options) => networks::run(&options),
         Command::Sinks(options) => sinks::run(&options),
         Command::Explain(options) => explain::run(&options),
+        Command::Rules(options) => rules::run(&options),
+        Command::Test(options) => test::run(&options),
     };
     match done {
         Ok(outcome) => outcome.into(),

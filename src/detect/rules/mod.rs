@@ -13,8 +13,10 @@ mod mistake;
 mod pattern;
 mod program;
 mod read;
+mod show;
 mod subject;
 mod taxonomy;
+mod trial;
 mod truth;
 mod wanted;
 
@@ -25,6 +27,7 @@ use serde::Deserialize;
 pub use detector::Rules;
 pub use load::{Loaded, Sheet, load};
 pub use read::{Head, Lists, TestCase};
+pub use trial::{Clause, Mutant, Trial};
 
 /// Values that a placeholder stands for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

@@ -82,6 +82,11 @@ pub struct Pattern {
 }
 
 impl Pattern {
+    /// What it is made of.
+    pub fn pieces(&self) -> &[Piece] {
+        &self.pieces
+    }
+
     /// A pattern of these pieces.
     pub fn new(glob: Glob, cased: bool) -> Self {
         let fold = |piece| match piece {

@@ -202,12 +202,15 @@ pub struct AnyOf {
     wants_null: bool,
     /// What tells it from others.
     key: Box<str>,
+    /// As people read it.
+    shown: Box<str>,
 }
 
 impl AnyOf {
     /// Of these wishes.
     pub fn new(mut wanted: Vec<Wanted>) -> Self {
         let key = format!("{wanted:?}").into();
+        let shown = wanted.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ").into();
         let wants_null = wanted.iter().any(|wanted| matches!(wanted, Wanted::Null));
         let mut texts = HashSet::default();
         if wanted.iter().filter(|wanted| text_of(wanted).is_some()).count() >= LOOKED_UP_MIN {
@@ -225,7 +228,7 @@ impl AnyOf {
                 wanted.retain(|wanted| part_of(wanted).is_none());
             }
         }
-        Self { rest: wanted, texts, parts, wants_null, key }
+        Self { rest: wanted, texts, parts, wants_null, key, shown }
     }
 
     /// Whether another field is looked at.
@@ -236,6 +239,11 @@ impl AnyOf {
     /// What tells it from others.
     pub fn key(&self) -> &str {
         &self.key
+    }
+
+    /// As people read it.
+    pub fn shown(&self) -> &str {
+        &self.shown
     }
 
     /// Whether one of a subject's values is what is wanted.

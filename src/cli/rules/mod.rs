@@ -1,0 +1,70 @@
+//! `gatecrier rules`, and what all commands about rules have in common.
+
+mod list;
+mod show;
+
+use std::path::PathBuf;
+
+pub(super) use show::unknown;
+
+use clap::Subcommand;
+
+use super::{Optional, Outcome, say};
+use crate::config::Config;
+use crate::detect::rules::Loaded;
+use crate::pipeline;
+
+/// Which rules a command is about.
+#[derive(Debug, clap::Args)]
+pub(super) struct Chosen {
+    /// Rule files, or folders of them, besides those of the configuration.
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+
+    #[command(flatten)]
+    optional: Optional,
+}
+
+impl Chosen {
+    /// The rules at these paths, with the placeholders of a configuration.
+    pub(super) fn new(paths: Vec<PathBuf>, optional: Optional) -> Self {
+        Self { paths, optional }
+    }
+
+    /// The configuration, and the rules that it and the paths name.
+    pub(super) fn load(&self) -> anyhow::Result<(Config, Loaded)> {
+        let mut config = match &self.optional.config {
+            Some(path) => Config::load_without_sources(path)?,
+            None => Config::default(),
+        };
+        let (folders, files) = self.paths.iter().cloned().partition::<Vec<_>, _>(|path| path.is_dir());
+        config.rules.folders.extend(folders);
+        config.rules.files.extend(files);
+        let loaded = pipeline::rules::read(&config.rules)?;
+        if loaded.heads().next().is_none() {
+            say("no rules: name rule files or folders, or a configuration that has some with `-c FILE`");
+        }
+        Ok((config, loaded))
+    }
+}
+
+/// Lists rules, and shows one.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    #[command(subcommand)]
+    thing: Thing,
+}
+
+#[derive(Debug, Subcommand)]
+enum Thing {
+    List(list::Options),
+    Show(show::Options),
+}
+
+/// Answers on stdout.
+pub fn run(options: &Options) -> anyhow::Result<Outcome> {
+    match &options.thing {
+        Thing::List(options) => list::run(options),
+        Thing::Show(options) => show::run(options),
+    }
+}

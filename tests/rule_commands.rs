@@ -1,0 +1,139 @@
+//! The commands for people who write rules, as they use them.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+
+use std::path::Path;
+use std::process::Command;
+
+const RULE: &str = "\
+title: Secret read
+id: secret-read
+level: high
+tags: [attack.t1552.007]
+logsource: { product: kubernetes, service: audit }
+detection:
+  read:
+    verb: [get, list]
+    objectRef.resource: secrets
+  robot:
+    user.username|cased: robot
+  condition: read and not robot
+runbook: Ask him.
+";
+
+const TESTS: &str = "\
+tests:
+  - name: eve reads one
+    match: true
+    events: [ { kind: Event, verb: get, user: { username: eve }, objectRef: { resource: secrets } } ]
+  - name: the robot may
+    match: false
+    events: [ { kind: Event, verb: get, user: { username: robot }, objectRef: { resource: secrets } } ]
+  - name: a pod is none
+    match: false
+    events: [ { kind: Event, verb: get, user: { username: eve }, objectRef: { resource: pods } } ]
+";
+
+const LAST: &str = "  - name: she deletes one
+    match: false
+    events: [ { kind: Event, verb: delete, user: { username: eve }, objectRef: { resource: secrets } } ]
+";
+
+const EVENT: &str = r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"823afb8f-bd21-4918-81a6-3770801a3883","stage":"ResponseComplete","verb":"get","user":{"username":"eve"},"objectRef":{"resource":"pods"}}"#;
+
+fn folder(tests: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("rule.yml"), format!("{RULE}{tests}")).unwrap();
+    std::fs::write(folder.path().join("event.json"), EVENT).unwrap();
+    folder
+}
+
+#[track_caller]
+fn check(folder: &Path, arguments: &[&str], code: i32, parts: &[&str]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gatecrier"));
+    let said = command.args(arguments).current_dir(folder).env_remove("RUST_LOG").output().unwrap();
+    let text = String::from_utf8([said.stdout, said.stderr].concat()).unwrap();
+    assert_eq!(said.status.code(), Some(code), "{text}");
+    for part in parts {
+        assert!(text.contains(part), "`{part}` is not in\n{text}");
+    }
+    text
+}
+
+#[test]
+fn tests_in_rule_files_are_run() {
+    let here = folder(&format!("{TESTS}{LAST}"));
+    let run = |arguments: &[&str], code, parts: &[&str]| check(here.path(), arguments, code, parts);
+    run(&["test", "rules", "."], 0, &["ok      Secret read  (4 tests)", "1 rules, 4 tests; 0 rules failed"]);
+    run(&["test", "rules", "rule.yml", "--mutate", "--require-tests"], 0, &["changes)"]);
+    let xml =
+        run(&["test", "rules", ".", "-o", "junit"], 0, &[r#"<testsuite name="Secret read" tests="4" failures="0">"#]);
+    assert!(xml.contains(r#"<testcase classname="secret-read" name="eve reads one"/>"#), "{xml}");
+}
+
+#[test]
+fn a_failed_test_says_which_clause_failed() {
+    let wrong = TESTS.replace(
+        "verb: get, user: { username: eve }, objectRef: { resource: secrets }",
+        "verb: watch, user: { username: \"<eve>\" }, objectRef: { resource: secrets }",
+    );
+    let here = folder(&wrong);
+    let run = |arguments: &[&str], code, parts: &[&str]| check(here.path(), arguments, code, parts);
+    run(
+        &["test", "rules", "."],
+        1,
+        &["FAILED  Secret read", "eve reads one: it does not match", "verb: get or list is false (it is watch)"],
+    );
+    run(
+        &["test", "rules", ".", "-o", "junit"],
+        1,
+        &["failures=\"1\"", "<failure message=\"it does not match", "it is &lt;eve&gt;"],
+    );
+}
+
+#[test]
+fn changes_that_no_test_notices_are_told() {
+    let here = folder(TESTS);
+    let run = |arguments: &[&str], code, parts: &[&str]| check(here.path(), arguments, code, parts);
+    run(&["test", "rules", ".", "--mutate"], 1, &["FAILED", "no test notices it without `verb: get or list`"]);
+    let bare = folder("");
+    check(bare.path(), &["test", "rules", "."], 0, &["1 have no tests"]);
+    check(bare.path(), &["test", "rules", ".", "--require-tests"], 1, &["it has no tests"]);
+}
+
+#[test]
+fn an_event_is_explained_clause_by_clause() {
+    let here = folder(TESTS);
+    let explain = ["explain", "--event", "event.json", "--rule", "secret-read", "--rules", "rule.yml"];
+    let parts = [
+        "Secret read does not match the event 823afb8f-bd21-4918-81a6-3770801a3883",
+        "true      verb: get or list   (it is get)",
+        "false     objectRef.resource: secrets   (it is pods)",
+    ];
+    let said = check(here.path(), &explain, 0, &[parts[0]]);
+    let squeezed = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in parts {
+        let part = part.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(squeezed.contains(&part), "`{part}` is not in\n{said}");
+    }
+    check(here.path(), &["explain", "--event", "event.json", "--rule", "x", "--rules", "."], 2, &["find the rule `x`"]);
+    check(here.path(), &["explain", "--event", "event.json"], 2, &["--rule"]);
+}
+
+#[test]
+fn rules_are_checked_listed_and_shown() {
+    let here = folder(TESTS);
+    let run = |arguments: &[&str], code, parts: &[&str]| check(here.path(), arguments, code, parts);
+    run(&["check", "rules", "."], 0, &["1 rules, no mistake"]);
+    run(
+        &["rules", "list", "rule.yml"],
+        0,
+        &["high", "secret-read", "T1552.007", "outside-trusted-networks", "built in"],
+    );
+    run(&["rules", "show", "secret-read", "rule.yml"], 0, &["what to do", "Ask him.", "objectRef.resource: secrets"]);
+    std::fs::write(here.path().join("wrong.yml"), RULE.replace("objectRef.resource", "objectRef.resorce")).unwrap();
+    run(&["check", "rules", "wrong.yml"], 1, &["wrong.yml:9:5: there is no field", "did you mean"]);
+    for command in [&["test", "rules", "--help"][..], &["rules", "list", "--help"], &["check", "rules", "--help"]] {
+        run(command, 0, &["Examples:", "gatecrier"]);
+    }
+}
