@@ -133,6 +133,9 @@ fn rules_are_checked_listed_and_shown() {
     run(&["rules", "show", "secret-read", "rule.yml"], 0, &["what to do", "Ask him.", "objectRef.resource: secrets"]);
     std::fs::write(here.path().join("wrong.yml"), RULE.replace("objectRef.resource", "objectRef.resorce")).unwrap();
     run(&["check", "rules", "wrong.yml"], 1, &["wrong.yml:9:5: there is no field", "did you mean"]);
+    run(&["rules", "coverage", "."], 0, &["covered  K8S-IA-001", "~        K8S-CA-001", "secret-read", "blind"]);
+    run(&["rules", "coverage", "--blind"], 0, &["K8S-DE-020", "no audit log shows it"]);
+    run(&["test", "rules"], 2, &["failed to find rules: name rule files"]);
     for command in [&["test", "rules", "--help"][..], &["rules", "list", "--help"], &["check", "rules", "--help"]] {
         run(command, 0, &["Examples:", "gatecrier"]);
     }

@@ -80,7 +80,7 @@ enum Format {
 /// Runs tests.
 pub fn run(options: &Options) -> anyhow::Result<Outcome> {
     let Thing::Rules(options) = &options.thing;
-    let (config, loaded) = Chosen::new(options.paths.clone(), options.optional.clone()).load()?;
+    let (config, loaded) = Chosen::new(options.paths.clone(), options.optional.clone()).load_some()?;
     let mut enricher = pipeline::enricher(&config)?;
     let tried: Vec<Tried> = loaded.trials().map(|trial| trials::run(&trial, &mut enricher, options.mutate)).collect();
     let mut out = anstream::stdout().lock();

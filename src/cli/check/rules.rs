@@ -32,7 +32,7 @@ pub struct Options {
 
 /// Prints what is wrong.
 pub fn run(options: &Options) -> anyhow::Result<Outcome> {
-    let (_, loaded) = Chosen::new(options.paths.clone(), options.optional.clone()).load()?;
+    let (_, loaded) = Chosen::new(options.paths.clone(), options.optional.clone()).load_some()?;
     let mut out = anstream::stdout().lock();
     for warning in &loaded.warnings {
         writeln!(out, "warning: {warning}\n")?;

@@ -1,5 +1,6 @@
 //! `gatecrier rules`, and what all commands about rules have in common.
 
+mod coverage;
 mod list;
 mod show;
 
@@ -7,9 +8,10 @@ use std::path::PathBuf;
 
 pub(super) use show::unknown;
 
+use anyhow::bail;
 use clap::Subcommand;
 
-use super::{Optional, Outcome, say};
+use super::{Optional, Outcome};
 use crate::config::Config;
 use crate::detect::rules::Loaded;
 use crate::pipeline;
@@ -41,14 +43,20 @@ impl Chosen {
         config.rules.folders.extend(folders);
         config.rules.files.extend(files);
         let loaded = pipeline::rules::read(&config.rules)?;
+        Ok((config, loaded))
+    }
+
+    /// The same, for commands that have nothing to do without rules in files.
+    pub(super) fn load_some(&self) -> anyhow::Result<(Config, Loaded)> {
+        let (config, loaded) = self.load()?;
         if loaded.heads().next().is_none() {
-            say("no rules: name rule files or folders, or a configuration that has some with `-c FILE`");
+            bail!("find rules: name rule files or folders, or a configuration that has some with `-c FILE`");
         }
         Ok((config, loaded))
     }
 }
 
-/// Lists rules, and shows one.
+/// Lists rules, shows one, says what they cover.
 #[derive(Debug, clap::Args)]
 pub struct Options {
     #[command(subcommand)]
@@ -59,6 +67,7 @@ pub struct Options {
 enum Thing {
     List(list::Options),
     Show(show::Options),
+    Coverage(coverage::Options),
 }
 
 /// Answers on stdout.
@@ -66,5 +75,6 @@ pub fn run(options: &Options) -> anyhow::Result<Outcome> {
     match &options.thing {
         Thing::List(options) => list::run(options),
         Thing::Show(options) => show::run(options),
+        Thing::Coverage(options) => coverage::run(options),
     }
 }
