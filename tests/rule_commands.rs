@@ -133,10 +133,30 @@ fn rules_are_checked_listed_and_shown() {
     run(&["rules", "show", "secret-read", "rule.yml"], 0, &["what to do", "Ask him.", "objectRef.resource: secrets"]);
     std::fs::write(here.path().join("wrong.yml"), RULE.replace("objectRef.resource", "objectRef.resorce")).unwrap();
     run(&["check", "rules", "wrong.yml"], 1, &["wrong.yml:9:5: there is no field", "did you mean"]);
-    run(&["rules", "coverage", "."], 0, &["covered  K8S-IA-001", "~        K8S-CA-001", "secret-read", "blind"]);
+    run(&["rules", "coverage", "rule.yml"], 0, &["covered  K8S-IA-001", "~        K8S-CA-001", "secret-read", "blind"]);
     run(&["rules", "coverage", "--blind"], 0, &["K8S-DE-020", "no audit log shows it"]);
     run(&["test", "rules"], 2, &["failed to find rules: name rule files"]);
     for command in [&["test", "rules", "--help"][..], &["rules", "list", "--help"], &["check", "rules", "--help"]] {
         run(command, 0, &["Examples:", "gatecrier"]);
     }
+}
+
+#[test]
+fn a_replay_tells_what_other_rules_find() {
+    let here = folder("");
+    let write = |name: &str, text: &str| std::fs::write(here.path().join(name), text).unwrap();
+    let time =
+        r#""requestReceivedTimestamp":"2026-11-22T12:00:00.000000Z","stageTimestamp":"2026-11-22T12:00:00.000001Z""#;
+    let event =
+        EVENT.replace(r#""resource":"pods"}"#, &format!(r#""resource":"secrets"}},"sourceIPs":["10.0.0.7"],{time}"#));
+    write("audit.log", &event);
+    write("other.yml", &RULE.replace("secret-read", "other-rule").replace("level: high", "level: low"));
+    write("graver.yml", &RULE.replace("level: high", "level: critical"));
+    let replay = |new: &str, parts: &[&str]| {
+        check(here.path(), &["replay", "audit.log", "--old", "rule.yml", "--new", new], 0, parts);
+    };
+    replay("rule.yml", &["0 new, 0 gone, 0 changed; 1 findings before, 1 now"]);
+    replay("other.yml", &["+  low   other-rule", "-  high  secret-read", "1 new, 1 gone, 0 changed"]);
+    replay("graver.yml", &["~  critical  secret-read", "0 new, 0 gone, 1 changed"]);
+    check(here.path(), &["replay", "audit.log"], 2, &["--new"]);
 }

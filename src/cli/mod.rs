@@ -4,6 +4,7 @@ mod check;
 mod explain;
 mod generate;
 mod networks;
+mod replay;
 mod rules;
 mod run;
 pub mod scan;
@@ -66,6 +67,7 @@ enum Command {
     Sinks(sinks::Options),
     Explain(explain::Options),
     Rules(rules::Options),
+    Replay(replay::Options),
     Test(test::Options),
 }
 
@@ -136,6 +138,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Sinks(options) => sinks::run(&options),
         Command::Explain(options) => explain::run(&options),
         Command::Rules(options) => rules::run(&options),
+        Command::Replay(options) => replay::run(&options),
         Command::Test(options) => test::run(&options),
     };
     match done {

@@ -127,7 +127,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<Outcome> {
     for warning in pipeline::falco::read(&config.rules.falco)?.warnings {
         say(&format!("warning: {}", warning.in_one_line()));
     }
-    let report = scan(options, &config, analysis::Analysis::new(pipeline::analyzer(&config)?))?;
+    let report = scan(&options.paths, &config, analysis::Analysis::new(pipeline::analyzer(&config)?))?;
     write(&report, options.output).context("write the result")?;
     Ok(judge(&report, options.fail_on))
 }
@@ -142,8 +142,13 @@ fn judge(report: &Report, fail_on: Option<Severity>) -> Outcome {
     }
 }
 
-fn scan(options: &Options, config: &Config, mut analyze: impl Analyze) -> anyhow::Result<Report> {
-    let found = files::find(&options.paths);
+/// Scans without a report.
+pub(super) fn report(paths: &[PathBuf], config: &Config) -> anyhow::Result<Report> {
+    scan(paths, config, analysis::Analysis::new(pipeline::analyzer(config)?))
+}
+
+fn scan(paths: &[PathBuf], config: &Config, mut analyze: impl Analyze) -> anyhow::Result<Report> {
+    let found = files::find(paths);
     let mut read = Read { files: found.logs.len(), ..Read::default() };
     let missing = found.failed.into_iter().map(|(path, error)| (path.display().to_string(), error.to_string()));
     read.unreadable.extend(missing);

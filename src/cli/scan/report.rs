@@ -98,6 +98,11 @@ impl Report {
         self.read.unreadable.is_empty()
     }
 
+    /// The alerts, gravest first.
+    pub fn alerts(&self) -> &[Alert] {
+        &self.tally.alerts
+    }
+
     fn by_severity(&self) -> BTreeMap<Severity, u64> {
         count(self.tally.alerts.iter().map(|alert| alert.severity))
     }
