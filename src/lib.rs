@@ -49,7 +49,9 @@ pub mod snapshot;
 pub mod state;
 
 // What touches the world.
+pub mod backoff;
 pub mod deliver;
+pub mod forward;
 pub mod server;
 pub mod sink;
 pub mod source;

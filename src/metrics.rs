@@ -25,6 +25,15 @@ pub struct BySourceReason {
     pub reason: &'static str,
 }
 
+/// Which source, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct BySourceResult {
+    /// The source's name, from the configuration.
+    pub source: String,
+    /// One of a fixed list of words.
+    pub result: &'static str,
+}
+
 /// Why.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ByReason {
@@ -123,6 +132,11 @@ metrics! {
     attached: Family<BySource, Count> = "source_attached", None, "1 while the source can be read";
     held_files: Family<BySource, Count> = "source_held_files", None, "Rotated files kept open until what they hold is safe";
     source_errors: Family<BySourceReason, Counter> = "source_errors", None, "Failed attempts to read a source";
+    spool_bytes: Family<BySource, Count> = "spool_size", Some(Unit::Bytes), "Bytes posted by the sender that are on disk until both snapshots are past them";
+    forwarded: Counter = "forwarded_events", None, "Events that another Gatecrier has taken from us";
+    forward_posts: Family<ByResult, Counter> = "forward_requests", None, "Requests to another Gatecrier by what came of them";
+    posts: Family<BySourceResult, Counter> = "webhook_requests", None, "Requests to the audit webhook by what came of them";
+    bodies_bytes: Family<BySource, Count> = "webhook_bodies", Some(Unit::Bytes), "Memory in use for bodies that are not on disk yet";
     malformed: Family<BySourceReason, Counter> = "malformed_records", None, "Records that could not be read whole; they are in the quarantine";
     duplicates: Counter = "duplicate_records", None, "Records passed because they had been analyzed already";
     alerts: Family<ByRule, Counter> = "alerts", None, "Alerts opened";

@@ -109,14 +109,16 @@ impl StateDir {
         self.0.path.join(name)
     }
 
-    /// A directory in it, created 0700 if need be.
+    /// A directory in it, created 0700 if need be, and those that lead to it.
     ///
     /// # Errors
     /// When it cannot be created.
     pub fn subdirectory(&self, name: &str) -> io::Result<PathBuf> {
         let path = self.file(name);
         DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
-        disk::sync_dir(&self.0.path)?;
+        for parent in path.ancestors().skip(1).take_while(|parent| parent.starts_with(&self.0.path)) {
+            disk::sync_dir(parent)?;
+        }
         Ok(path)
     }
 

@@ -35,11 +35,16 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("outbox", &["event", "alert", "amount", "metrics", "segment", "state"]),
     ("quarantine", &["event", "batch", "metrics", "state"]),
     ("snapshot", &["batch", "hex", "state"]),
-    ("source", &["batch", "event", "hex", "metrics", "amount"]),
+    ("source", &["batch", "decode", "event", "hex", "metrics", "amount", "segment", "state"]),
     ("sink", &["alert", "amount", "event", "metrics", "secret", "terminal"]),
-    ("deliver", &["alert", "event", "metrics", "sink", "terminal"]),
-    ("server", &["metrics"]),
-    ("config", &["alert", "amount", "detect", "enrich", "outbox", "server", "sink", "source", "terminal", "yaml"]),
+    ("backoff", &[]),
+    ("forward", &["backoff", "batch", "decode", "event", "hex", "metrics", "sink", "source"]),
+    ("deliver", &["alert", "backoff", "event", "metrics", "sink", "terminal"]),
+    ("server", &["amount", "batch", "hex", "metrics", "secret", "source", "state"]),
+    (
+        "config",
+        &["alert", "amount", "detect", "enrich", "forward", "outbox", "server", "sink", "source", "terminal", "yaml"],
+    ),
     (
         "pipeline",
         &[
@@ -52,6 +57,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "detect",
             "enrich",
             "event",
+            "forward",
             "hex",
             "judge",
             "mask",
@@ -103,6 +109,7 @@ const SPAWNS: &[&str] = &["tokio::spawn", "spawn_blocking", "thread::spawn", "Jo
 /// Files outside `pipeline` that spawn, each with its reason.
 const MAY_SPAWN: &[(&str, &str)] = &[
     ("src/source/file/mod.rs", "reads on a blocking thread and waits for it"),
+    ("src/source/spool/read.rs", "reads on a blocking thread and waits for it"),
     ("src/source/kafka", "librdkafka blocks when a consumer is dropped; the source waits for it, bounded"),
     ("src/sink/stdout.rs", "a terminal may block; the sink waits for it, bounded"),
     ("src/sink/file.rs", "a disk may block; the write and its fsync are waited for"),

@@ -114,6 +114,12 @@ impl Analyzer {
         }
     }
 
+    /// Looks at another cluster's records.
+    pub fn of_cluster(mut self, cluster: &ClusterId) -> Self {
+        self.cluster = cluster.clone();
+        self
+    }
+
     /// Lets these remember what was found and observed.
     pub fn with_judges(mut self, judges: Vec<Box<dyn Judge>>) -> Self {
         self.judges = Judges::new(judges);

@@ -15,6 +15,7 @@ use crate::config::{Config, Source};
 use crate::detect::rules::Loaded;
 use crate::enrich::trust::Trust;
 use crate::pipeline;
+use crate::server;
 use crate::sink::{AnySink, Sink as _};
 use crate::terminal::escape_terminal;
 
@@ -131,18 +132,33 @@ fn overview(config: &Config, rules: &Loaded, falco_rules: usize) -> String {
     for sink in config.sinks.list() {
         row("sink", &sink.label('.'), sink.settings.to());
     }
+    if let Some(forward) = &config.forward {
+        row("forward", forward.url.origin(), String::new());
+    }
     let tls = if config.server.tls.is_some() { "https" } else { "http" };
     row("server", &format!("{tls}://{}", config.server.listen), "/healthz /readyz /metrics".to_owned());
     table.trim_fmt()
 }
 
 fn source_detail(source: &Source) -> String {
+    if let Some(webhook) = &source.webhook {
+        return webhook_detail(webhook);
+    }
     match (&source.file, &source.kafka) {
         (Some(file), _) if file.path.exists() => format!("file {}", file.path.display()),
         (Some(file), _) => format!("file {} (not there yet; it will be waited for)", file.path.display()),
         (None, Some(kafka)) => kafka_detail(kafka),
         (None, None) => String::new(),
     }
+}
+
+fn webhook_detail(webhook: &server::audit::Config) -> String {
+    let scheme = if webhook.tls.is_some() { "https" } else { "http" };
+    let paths = webhook.clusters.iter().flat_map(|(cluster, entry)| match entry.senders.is_empty() {
+        true => vec![format!("/audit/{cluster}")],
+        false => entry.senders.iter().map(|sender| format!("/audit/{cluster}/{sender}")).collect(),
+    });
+    format!("webhook {scheme}://{} {}", webhook.listen, paths.collect::<Vec<_>>().join(" "))
 }
 
 #[cfg(feature = "kafka")]

@@ -2,6 +2,7 @@
 
 mod check;
 mod explain;
+mod forward;
 mod generate;
 mod networks;
 mod replay;
@@ -24,6 +25,7 @@ Examples:
   gatecrier scan audit.log                     who came in from where, in a log you have
   gatecrier check -c gatecrier.yaml            is my configuration right?
   gatecrier run -c gatecrier.yaml              watch, and tell
+  gatecrier forward -c gatecrier.yaml          carry the log to a Gatecrier elsewhere
   gatecrier networks check 203.0.113.7 -c gatecrier.yaml
                                                is this address trusted, and why?
   gatecrier sinks test slack.security -c gatecrier.yaml
@@ -60,6 +62,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Options),
+    Forward(forward::Options),
     Scan(scan::Options),
     Check(check::Options),
     Generate(generate::Options),
@@ -106,7 +109,7 @@ impl From<Outcome> for ExitCode {
 impl Arguments {
     /// The log filter: what was asked for, or what fits the command.
     pub fn log_filter(&self) -> String {
-        let usual = if matches!(self.command, Command::Run(_)) { "info" } else { "warn" };
+        let usual = if matches!(self.command, Command::Run(_) | Command::Forward(_)) { "info" } else { "warn" };
         let asked = self.log_level.clone().or_else(|| std::env::var("RUST_LOG").ok());
         asked.filter(|filter| !filter.is_empty()).unwrap_or_else(|| usual.to_owned())
     }
@@ -131,6 +134,7 @@ impl Arguments {
 pub fn run(arguments: Arguments) -> ExitCode {
     let done = match arguments.command {
         Command::Run(options) => run::run(&options),
+        Command::Forward(options) => forward::run(&options),
         Command::Scan(options) => scan::run(&options),
         Command::Check(options) => check::run(&options),
         Command::Generate(options) => generate::run(&options),

@@ -36,18 +36,33 @@ pub struct Options {
 /// Runs until it is told to stop.
 pub fn run(options: &Options) -> anyhow::Result<Outcome> {
     let config = Config::load(&options.config)?;
-    let falco = pipeline::falco::read(&config.rules.falco)?;
-    for warning in config.warnings.iter().chain(&falco.warnings) {
+    for warning in pipeline::falco::read(&config.rules.falco)?.warnings {
+        tracing::warn!("{}", warning.in_one_line());
+    }
+    until_stopped(config, |config, metrics, ready, stop| {
+        pipeline::run(config, pipeline::analyzer_of, metrics, ready, stop)
+    })
+}
+
+/// Works, with health and metrics served beside it, until that is told to stop.
+pub(super) fn until_stopped<W: Future<Output = anyhow::Result<()>>>(
+    config: Config,
+    work: impl FnOnce(Config, Metrics, Readiness, CancellationToken) -> W,
+) -> anyhow::Result<Outcome> {
+    for warning in &config.warnings {
         tracing::warn!("{}", warning.in_one_line());
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")?;
-    let outcome = runtime.block_on(watch(config));
+    let outcome = runtime.block_on(serve_beside(config, work));
     // A terminal that nobody reads may hold a thread for ever.
     runtime.shutdown_timeout(STOP_GRACE);
     outcome
 }
 
-async fn watch(config: Config) -> anyhow::Result<Outcome> {
+async fn serve_beside<W: Future<Output = anyhow::Result<()>>>(
+    config: Config,
+    work: impl FnOnce(Config, Metrics, Readiness, CancellationToken) -> W,
+) -> anyhow::Result<Outcome> {
     // Before anything can be seen of us from outside: whoever sees us may ask us to stop.
     let mut asked = Asked::listen()?;
     let stop = CancellationToken::new();
@@ -56,10 +71,10 @@ async fn watch(config: Config) -> anyhow::Result<Outcome> {
     let (metrics, ready) = (Metrics::new(), Readiness::new());
     let state = State { metrics: metrics.clone(), ready: ready.clone() };
     let serving = server.run(state, stop.clone());
-    let watching = pipeline::run(config, pipeline::analyzer, metrics, ready, stop.clone());
-    tokio::pin!(serving, watching);
+    let working = work(config, metrics, ready, stop.clone());
+    tokio::pin!(serving, working);
     let outcome = tokio::select! {
-        watched = &mut watching => return watched.map(|()| Outcome::Well),
+        worked = &mut working => return worked.map(|()| Outcome::Well),
         served = &mut serving => {
             served?;
             Outcome::Well
@@ -67,7 +82,7 @@ async fn watch(config: Config) -> anyhow::Result<Outcome> {
         outcome = asked.wait() => outcome,
     };
     stop.cancel();
-    watching.await?;
+    working.await?;
     Ok(outcome)
 }
 

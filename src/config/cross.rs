@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use ipnet::IpNet;
 
-use super::{Config, Purpose, Source};
+use super::{Config, Purpose, sources};
 use crate::enrich::network::Cidr;
 use crate::enrich::policy::Config as Policy;
 use crate::yaml::{Outline, Problem, nearest};
@@ -17,6 +17,7 @@ const NAME_CHARACTERS_MAX: usize = 64;
 pub fn errors(config: &Config, outline: &Outline<'_>, purpose: Purpose) -> Vec<Problem> {
     let mut problems = Vec::new();
     problems.extend(bad_names(config, outline));
+    problems.extend(bad_forward(config, outline, purpose));
     problems.extend(bad_sources(config, outline, purpose));
     problems.extend(unknown_zones(config, outline));
     problems.extend(twofold_hops(config, outline));
@@ -24,6 +25,25 @@ pub fn errors(config: &Config, outline: &Outline<'_>, purpose: Purpose) -> Vec<P
     problems.extend(twofold_ranges(config, outline));
     problems.extend(empty_entries(config, outline));
     problems
+}
+
+/// A forwarder carries one cluster to one address.
+fn bad_forward(config: &Config, outline: &Outline<'_>, purpose: Purpose) -> Option<Problem> {
+    if purpose != Purpose::Forward {
+        return None;
+    }
+    if config.forward.is_none() {
+        let problem = outline.problem(&["forward"], "`forward` does not say where to");
+        return Some(problem.advise("add `forward: { url: \"https://HOST:9188/audit/CLUSTER/SENDER\" }`"));
+    }
+    let clusters = sources::clusters(config);
+    let names: Vec<&str> = clusters.into_iter().collect();
+    (names.len() > 1).then(|| {
+        let message = format!("the sources are of several clusters: {}", names.join(", "));
+        outline
+            .problem_with_key(&["sources"], message)
+            .advise("run a forwarder for each, with a state directory of its own")
+    })
 }
 
 /// What is allowed but probably not meant.
@@ -37,6 +57,9 @@ pub fn warnings(config: &Config, outline: &Outline<'_>) -> Vec<Problem> {
     }
     if config.server.tls.is_none() && !config.server.listen.ip().is_loopback() {
         problems.push(open_server(config.server.listen, outline));
+    }
+    for (name, source) in &config.sources {
+        problems.extend(sources::warnings(name, source, outline));
     }
     problems
 }
@@ -63,20 +86,23 @@ fn bad_names(config: &Config, outline: &Outline<'_>) -> Vec<Problem> {
             problems.push(name_problem(outline.problem_with_key(&path, format!("`{name}` cannot be a name"))));
         }
     }
-    if config.cluster.is_empty() || config.cluster.chars().any(char::is_control) {
-        let message = "the cluster's name is empty or holds control characters";
-        problems.push(outline.problem(&["cluster"], message).advise("write a name, such as `prod-eu`"));
-    }
+    problems.extend(bad_cluster(&config.cluster, &["cluster"], outline));
     problems
 }
 
-fn name_problem(problem: Problem) -> Problem {
+pub(super) fn bad_cluster(name: &str, path: &[&str], outline: &Outline<'_>) -> Option<Problem> {
+    let message = "the cluster's name is empty or holds control characters";
+    let bad = name.is_empty() || name.chars().any(char::is_control);
+    bad.then(|| outline.problem(path, message).advise("write a name, such as `prod-eu`"))
+}
+
+pub(super) fn name_problem(problem: Problem) -> Problem {
     problem.advise(format!(
         "use letters, digits, `-`, `_` and `.`, at most {NAME_CHARACTERS_MAX}, first a letter or digit"
     ))
 }
 
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     let letters = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
     name.len() <= NAME_CHARACTERS_MAX
         && name.chars().all(letters)
@@ -85,7 +111,7 @@ fn is_name(name: &str) -> bool {
 
 fn bad_sources(config: &Config, outline: &Outline<'_>, purpose: Purpose) -> Vec<Problem> {
     let mut problems = Vec::new();
-    if config.sources.is_empty() && purpose == Purpose::Run {
+    if config.sources.is_empty() && purpose != Purpose::OwnInput {
         let problem = outline.problem(&["sources"], "no sources: nothing would be read");
         problems.push(
             problem.advise(
@@ -95,7 +121,7 @@ fn bad_sources(config: &Config, outline: &Outline<'_>, purpose: Purpose) -> Vec<
     }
     let mut files = BTreeMap::new();
     for (name, source) in &config.sources {
-        problems.extend(bad_source(name, source, outline));
+        problems.extend(sources::problems(name, source, outline));
         let Some(file) = &source.file else { continue };
         if let Some(first) = files.insert(&file.path, name) {
             let path = file.path.display();
@@ -105,29 +131,6 @@ fn bad_sources(config: &Config, outline: &Outline<'_>, purpose: Purpose) -> Vec<
         }
     }
     problems
-}
-
-fn bad_source(name: &str, source: &Source, outline: &Outline<'_>) -> Option<Problem> {
-    let problem = |message: String| outline.problem_with_key(&["sources", name], message);
-    match (&source.file, &source.kafka) {
-        (None, None) => Some(
-            problem(format!("source `{name}` does not say what to read"))
-                .advise("add `file: { path: … }` or `kafka: { brokers: […], topics: […], group: … }`"),
-        ),
-        (Some(_), Some(_)) => Some(
-            problem(format!("source `{name}` is both a file and Kafka"))
-                .advise("make two sources of it, each with a name of its own"),
-        ),
-        (None, Some(_)) if !cfg!(feature = "kafka") => Some(
-            outline
-                .problem_with_key(
-                    &["sources", name, "kafka"],
-                    format!("source `{name}` is Kafka, which this build leaves out"),
-                )
-                .advise("use a build with the cargo feature `kafka`, or read a file"),
-        ),
-        _ => None,
-    }
 }
 
 fn unknown_zones(config: &Config, outline: &Outline<'_>) -> Vec<Problem> {

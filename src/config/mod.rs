@@ -7,6 +7,7 @@ mod cross;
 mod error;
 mod paths;
 mod sinks;
+mod sources;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ use serde::Deserialize;
 
 pub use crate::yaml::Problem;
 use crate::yaml::{self, Outline};
-use crate::{detect, enrich, outbox, server, source};
+use crate::{detect, enrich, forward, outbox, server, source};
 pub use error::ConfigError;
 pub use sinks::{Listed, Sinks};
 
@@ -51,6 +52,8 @@ pub struct Config {
     pub sinks: Sinks,
     /// Health and metrics.
     pub server: server::Config,
+    /// Where `forward` carries events to.
+    pub forward: Option<forward::Config>,
     /// Alerts on disk.
     pub outbox: outbox::Config,
     /// What is allowed but probably not meant.
@@ -73,6 +76,7 @@ impl Default for Config {
             rules: Rules::default(),
             sinks: Sinks::default(),
             server: server::Config::default(),
+            forward: None,
             outbox: outbox::Config::default(),
             warnings: Vec::new(),
         }
@@ -93,16 +97,22 @@ pub struct Rules {
     pub falco: detect::falco::Config,
 }
 
-/// One source: exactly one of its fields is set.
+/// One source: exactly one of its kinds is set.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
+    /// The cluster whose records these are, unless they are those of [`Config::cluster`]. A webhook has its own list.
+    #[serde(default)]
+    pub cluster: Option<String>,
     /// A log file with its backups.
     #[serde(default)]
     pub file: Option<source::file::Config>,
     /// Topics of a Kafka cluster.
     #[serde(default)]
     pub kafka: Option<Kafka>,
+    /// What API servers and other Gatecriers post.
+    #[serde(default)]
+    pub webhook: Option<server::audit::Config>,
 }
 
 /// The Kafka source's configuration, or what stands for it in a build without that source.
@@ -120,6 +130,14 @@ impl Config {
     /// The file cannot be read, is not a configuration, names files that do not exist, or reads nothing.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         load(path, Purpose::Run)
+    }
+
+    /// Reads and checks a configuration to forward with.
+    ///
+    /// # Errors
+    /// As [`Config::load`], and when nothing says where to.
+    pub fn load_for_forward(path: &Path) -> Result<Self, ConfigError> {
+        load(path, Purpose::Forward)
     }
 
     /// Like [`Config::load`] for commands that bring their own input: sources may be missing.
@@ -159,6 +177,8 @@ pub fn line_of(file: &Path, keys: &[&str]) -> Option<usize> {
 enum Purpose {
     /// To watch: something must be read.
     Run,
+    /// To carry: something must be read, and sent somewhere.
+    Forward,
     /// For a command that is told on its command line what to read.
     OwnInput,
 }
@@ -192,6 +212,12 @@ fn advice_for(error: &std::io::Error) -> &'static str {
 fn from_text(text: &str, path: &Path, purpose: Purpose) -> Result<Config, ConfigError> {
     let outline = Outline::new(text, path.display().to_string());
     let mut config = parse(text, &outline)?;
+    let Config { cluster, sources, .. } = &mut config;
+    for webhook in sources.values_mut().filter_map(|source| source.webhook.as_mut()) {
+        if webhook.clusters.is_empty() {
+            webhook.clusters.insert(cluster.clone(), server::audit::Sender::default());
+        }
+    }
     let base = path.parent().unwrap_or(Path::new(""));
     let mut problems = cross::errors(&config, &outline, purpose);
     config.warnings = cross::warnings(&config, &outline);

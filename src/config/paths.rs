@@ -4,6 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use super::{Config, Rules, Sinks};
+use crate::forward;
+use crate::server;
 use crate::yaml::{Outline, Problem};
 
 /// A path in the configuration and the keys that lead to it.
@@ -53,6 +55,9 @@ fn entries(config: &mut Config) -> Vec<Entry<'_>> {
         if let Some(file) = &mut source.file {
             all.push(Entry::later(&["sources", name, "file", "path"], &mut file.path));
         }
+        if let Some(webhook) = &mut source.webhook {
+            all.extend(webhook_entries(["sources", name, "webhook"], webhook));
+        }
     }
     all.extend(config.networks.iter_mut().flat_map(|(name, entry)| lists("networks", name, &mut entry.files)));
     all.extend(config.proxies.iter_mut().flat_map(|(name, entry)| lists("proxies", name, &mut entry.files)));
@@ -66,8 +71,40 @@ fn entries(config: &mut Config) -> Vec<Entry<'_>> {
         all.push(Entry::needed(&["server", "tls", "cert_file"], &mut tls.cert_file));
         all.push(Entry::needed(&["server", "tls", "key_file"], &mut tls.key_file));
     }
+    if let Some(forward) = &mut config.forward {
+        all.extend(forward_entries(forward));
+    }
     all.extend(sink_entries(&mut config.sinks));
     all
+}
+
+fn webhook_entries<'a>(keys: [&str; 3], webhook: &'a mut server::audit::Config) -> Vec<Entry<'a>> {
+    let mut all = Vec::new();
+    for (cluster, sender) in &mut webhook.clusters {
+        let token = sender.token_file.as_mut();
+        all.extend(token.map(|path| Entry::needed(&[&keys[..], &["clusters", cluster, "token_file"]].concat(), path)));
+    }
+    if let Some(tls) = &mut webhook.tls {
+        all.push(Entry::needed(&[&keys[..], &["tls", "cert_file"]].concat(), &mut tls.cert_file));
+        all.push(Entry::needed(&[&keys[..], &["tls", "key_file"]].concat(), &mut tls.key_file));
+        let authorities = tls.client_ca_file.as_mut();
+        all.extend(authorities.map(|path| Entry::needed(&[&keys[..], &["tls", "client_ca_file"]].concat(), path)));
+    }
+    all
+}
+
+fn forward_entries(forward: &mut forward::Config) -> Vec<Entry<'_>> {
+    let (auth, tls) = (&mut forward.auth, &mut forward.tls);
+    let files = [
+        (["auth", "password_file"], &mut auth.password_file),
+        (["auth", "token_file"], &mut auth.token_file),
+        (["auth", "api_key_file"], &mut auth.api_key_file),
+        (["tls", "ca_file"], &mut tls.ca_file),
+        (["tls", "cert_file"], &mut tls.cert_file),
+        (["tls", "key_file"], &mut tls.key_file),
+    ];
+    let set = files.into_iter().filter_map(|(below, path)| Some((below, path.as_mut()?)));
+    set.map(|(below, path)| Entry::needed(&[&["forward"], &below[..]].concat(), path)).collect()
 }
 
 fn lists<'a>(section: &'a str, name: &'a str, files: &'a mut [PathBuf]) -> impl Iterator<Item = Entry<'a>> {

@@ -1,17 +1,15 @@
 //! How much is sent at a time, and how long is waited after a failure.
 
-use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
 use super::Config;
+use crate::backoff::Backoff;
 
 #[derive(Debug)]
 pub(super) struct Pace {
     most: usize,
     size: usize,
-    failures: u32,
-    base: Duration,
-    cap: Duration,
+    backoff: Backoff,
     circuit_failures: u32,
 }
 
@@ -21,9 +19,7 @@ impl Pace {
         Self {
             most,
             size: most,
-            failures: 0,
-            base: config.backoff_base,
-            cap: config.backoff_cap,
+            backoff: Backoff::new(config.backoff_base, config.backoff_cap),
             circuit_failures: config.circuit_failures,
         }
     }
@@ -35,11 +31,11 @@ impl Pace {
 
     /// Whether the sink failed so often in a row that it is probed with single alerts.
     pub(super) fn is_open(&self) -> bool {
-        self.failures >= self.circuit_failures
+        self.backoff.failures() >= self.circuit_failures
     }
 
     pub(super) fn succeeded(&mut self) {
-        self.failures = 0;
+        self.backoff.succeeded();
         self.size = (self.size * 2).min(self.most);
     }
 
@@ -48,44 +44,17 @@ impl Pace {
         self.size = (tried / 2).max(1);
     }
 
-    /// Counts a failure and returns how long to wait: at random up to a limit that doubles each time, so that
-    /// many senders do not come back at once, and no shorter than the receiver asked for.
+    /// Counts a failure and returns how long to wait, see [`Backoff::failed`].
     pub(super) fn failed(&mut self, tried: usize, after: Option<Duration>) -> Duration {
-        self.failures = self.failures.saturating_add(1);
+        let wait = self.backoff.failed(after);
         self.halve(if self.is_open() { 1 } else { tried });
-        let doublings = (self.failures - 1).min(31);
-        let limit = self.base.saturating_mul(1 << doublings).min(self.cap);
-        limit.mul_f64(random_fraction()).max(after.unwrap_or_default())
+        wait
     }
-}
-
-/// From 0 to 1. The standard library seeds each hasher anew; nothing here needs better randomness.
-fn random_fraction() -> f64 {
-    RandomState::new().hash_one(()) as f64 / u64::MAX as f64
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn waits_grow_to_the_cap_and_are_spread() {
-        let config = Config::default();
-        let mut pace = Pace::new(&config);
-        for limit in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300] {
-            let wait = pace.failed(1, None);
-            assert!(wait <= Duration::from_secs(limit), "{wait:?} > {limit} s");
-        }
-        let waits: Vec<Duration> = (0..200).map(|_| pace.failed(1, None)).collect();
-        let (short, long) = (Duration::from_secs(75), Duration::from_secs(225));
-        assert!(waits.iter().any(|&wait| wait < short) && waits.iter().any(|&wait| wait > long), "{waits:?}");
-    }
-
-    #[test]
-    fn the_receivers_wish_is_the_least_wait() {
-        let mut pace = Pace::new(&Config::default());
-        assert_eq!(pace.failed(1, Some(Duration::from_secs(77))), Duration::from_secs(77));
-    }
 
     #[test]
     fn batches_shrink_with_failures_and_grow_with_successes() {

@@ -36,6 +36,14 @@ pub fn analyzer(config: &Config) -> anyhow::Result<Analyzer> {
     Ok(Analyzer::new(cluster, enricher(config)?, detectors).with_judges(judges))
 }
 
+/// The same for one of several clusters.
+///
+/// # Errors
+/// As [`analyzer`].
+pub fn analyzer_of(config: &Config, cluster: &ClusterId) -> anyhow::Result<Analyzer> {
+    Ok(analyzer(config)?.of_cluster(cluster))
+}
+
 /// Every rule that such an analyzer goes by, by its id, and what it must be shown.
 pub fn needs(config: &Config) -> Vec<(String, Needs)> {
     let mut needs = detect::needs(&config.detection);

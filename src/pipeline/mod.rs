@@ -1,14 +1,18 @@
 //! Wires, spawns, stops. The only module that spawns what outlives a call.
 //!
-//! The outbox and the sinks last as long as the process. Sources, thinker and writer have lives: when a record panics
-//! the analyzer, that life ends and the next one goes back to the last snapshot, record by record.
+//! The outbox, the sinks and what listens last as long as the process. Each cluster has sources, a thinker and a writer
+//! of its own, and they have lives: when a record panics the analyzer, that life ends and the next one goes back to the
+//! last snapshot, record by record.
 
 mod build;
 mod careful;
+mod carry;
 pub mod falco;
+mod kept;
 mod life;
 mod own;
 mod read;
+mod receive;
 pub mod rules;
 mod tell;
 mod think;
@@ -21,6 +25,7 @@ use std::sync::mpsc::sync_channel;
 use anyhow::{Context, bail};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::analyze::Analyzer;
@@ -34,11 +39,15 @@ use crate::snapshot::SnapshotStore;
 use crate::source::{self, Saved};
 use crate::state::StateDir;
 use careful::{Care, Careful};
+use kept::Kept;
 use life::Life;
+use read::Inputs;
+use receive::Receiving;
 use think::{Ended, Thinker};
 use write::Writer;
 
-pub use build::{analyzer, enricher, needs};
+pub use build::{analyzer, analyzer_of, enricher, needs};
+pub use carry::forward;
 
 /// Messages from the thinker to the writer that may wait. Beyond it the thinker waits, and so the sources.
 const MESSAGES_MAX: usize = 64;
@@ -46,8 +55,8 @@ const MESSAGES_MAX: usize = 64;
 /// Starts that were not followed by a saved snapshot, this one included, from which on records are taken one by one.
 const LIVES_BEFORE_CARE: u32 = 3;
 
-/// What builds an analyzer that remembers nothing: [`analyzer`], but for tests.
-pub type Build = fn(&Config) -> anyhow::Result<Analyzer>;
+/// What builds an analyzer that remembers nothing: [`analyzer_of`], but for tests.
+pub type Build = fn(&Config, &ClusterId) -> anyhow::Result<Analyzer>;
 
 /// Watches and tells until `stop`.
 ///
@@ -69,32 +78,79 @@ pub async fn run(
     for damage in &recovered.damage {
         tracing::warn!("{damage}");
     }
-    let sources = read::sources(&config, &metrics)?;
-    let world = World { config, build, sources, state, outbox, metrics, ready, stop: stop.child_token() };
-    world.tell_damage(recovered.complaints)?;
-    let stop_sinks = CancellationToken::new();
+    let Inputs { clusters, receivers } = read::inputs(&config, &state, &metrics)?;
+    tell_damage(&outbox, &config.cluster, recovered.complaints)?;
+    let (stop, stop_sinks) = (stop.child_token(), CancellationToken::new());
     let (broken, mut breaks) = mpsc::unbounded_channel();
-    let mut telling = tell::start(sinks, &world.outbox, &world.state, &world.metrics, &stop_sinks, &broken)?;
-    let mut living = pin!(world.live());
+    let mut telling = tell::start(sinks, &outbox, &state, &metrics, &stop_sinks, &broken)?;
+    let receiving = Receiving::start(receivers, &stop, &broken);
+    let kept = Kept::of(clusters.keys());
+    let parts: Vec<_> = clusters.keys().map(|cluster| ready.part(cluster.as_str())).collect();
+    ready.leave_to_parts();
+    let config = Arc::new(config);
+    let worlds = clusters.into_iter().zip(parts).map(|((cluster, sources), ready)| World {
+        config: Arc::clone(&config),
+        build,
+        cluster,
+        sources,
+        state: state.clone(),
+        outbox: outbox.clone(),
+        kept: kept.clone(),
+        metrics: metrics.clone(),
+        ready,
+        stop: stop.clone(),
+    });
+    let mut living = pin!(live(worlds.collect(), &stop));
     let lived = tokio::select! {
         lived = &mut living => lived,
         Some(error) = breaks.recv() => {
-            world.stop.cancel();
+            stop.cancel();
             living.await.and(Err(error))
         }
     };
+    stop.cancel();
+    receiving.end().await;
     stop_sinks.cancel();
     while telling.join_next().await.is_some() {}
     lived
 }
 
-/// What all lives share.
+/// Lives in all worlds until each has ended; the first that fails ends the others.
+async fn live(worlds: Vec<World>, stop: &CancellationToken) -> anyhow::Result<()> {
+    let mut living = JoinSet::new();
+    for world in worlds {
+        living.spawn(async move { world.live().await });
+    }
+    let mut outcome = Ok(());
+    while let Some(ended) = living.join_next().await {
+        let ended = ended.context("join a cluster's life").flatten();
+        if ended.is_err() {
+            stop.cancel();
+        }
+        outcome = outcome.and(ended);
+    }
+    outcome
+}
+
+/// Says through the sinks that our own state was damaged.
+fn tell_damage(outbox: &Outbox, cluster: &str, damage: impl IntoIterator<Item = String>) -> anyhow::Result<()> {
+    let alert = |text: String| own::alert(cluster, "state-damaged", "state", text, own::now());
+    let mut alerts: Vec<_> = damage.into_iter().map(alert).collect();
+    match outbox.append(&mut alerts) {
+        Ok(_) | Err(crate::outbox::AppendError::Full) => Ok(()),
+        Err(fatal) => Err(fatal).context("write the outbox"),
+    }
+}
+
+/// One cluster, and what all its lives share.
 struct World {
-    config: Config,
+    config: Arc<Config>,
     build: Build,
+    cluster: ClusterId,
     sources: Vec<read::Configured>,
     state: StateDir,
     outbox: Outbox,
+    kept: Kept,
     metrics: Metrics,
     ready: Readiness,
     stop: CancellationToken,
@@ -102,7 +158,7 @@ struct World {
 
 impl World {
     async fn live(&self) -> anyhow::Result<()> {
-        let store = Arc::new(SnapshotStore::open(&self.state, &ClusterId::new(self.config.cluster.as_str()))?);
+        let store = Arc::new(SnapshotStore::open(&self.state, &self.cluster)?);
         let quarantine = Quarantine::open(&self.state, self.metrics.clone())?;
         let mut care = if store.begin_life()? >= LIVES_BEFORE_CARE { Care::Suspect } else { Care::Usual };
         loop {
@@ -150,8 +206,9 @@ impl World {
         stop: &CancellationToken,
     ) -> Writer {
         Writer {
-            cluster: self.config.cluster.clone(),
+            cluster: self.cluster.clone(),
             outbox: self.outbox.clone(),
+            kept: self.kept.clone(),
             quarantine: quarantine.clone(),
             store: Arc::clone(store),
             saved,
@@ -164,9 +221,9 @@ impl World {
 
     /// An analyzer with the memory of the last snapshot, and the end of the outbox when that was saved.
     fn remember(&self, store: &SnapshotStore) -> anyhow::Result<(Analyzer, u64)> {
-        let mut analyzer = (self.build)(&self.config)?;
+        let mut analyzer = (self.build)(&self.config, &self.cluster)?;
         let loaded = store.load()?;
-        self.tell_damage(loaded.complaint)?;
+        tell_damage(&self.outbox, self.cluster.as_str(), loaded.complaint)?;
         let mut end = 0;
         if let Some(payload) = &loaded.payload {
             let (recorded, memory) = write::without_ends(payload)?;
@@ -177,7 +234,10 @@ impl World {
             }
         }
         for alert in self.outbox.since(end) {
-            analyzer.learn(&alert?);
+            let alert = alert?;
+            if alert.cluster == self.cluster.as_str() {
+                analyzer.learn(&alert);
+            }
         }
         Ok((analyzer, end))
     }
@@ -197,15 +257,5 @@ impl World {
             _ => careful.in_hand.suspect_last().context("note the record in hand")?,
         }
         Ok((care != Care::Usual || !careful.skips.is_empty()).then_some(careful))
-    }
-
-    /// Says through the sinks that our own state was damaged.
-    fn tell_damage(&self, damage: impl IntoIterator<Item = String>) -> anyhow::Result<()> {
-        let alert = |text: String| own::alert(&self.config.cluster, "state-damaged", "state", text, own::now());
-        let mut alerts: Vec<_> = damage.into_iter().map(alert).collect();
-        match self.outbox.append(&mut alerts) {
-            Ok(_) | Err(crate::outbox::AppendError::Full) => Ok(()),
-            Err(fatal) => Err(fatal).context("write the outbox"),
-        }
     }
 }

@@ -1,39 +1,60 @@
-//! One task a source.
+//! One task a source, and what is listened to for those that are pushed.
+
+use std::collections::BTreeMap;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::receive::{self, Receiver};
 use crate::batch::ClusterId;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::source::file::FileSource;
+use crate::source::spool::SpoolSource;
 use crate::source::{Outlet, Source};
+use crate::state::StateDir;
 
 /// A source as configured. What it holds open outlasts a life.
 pub(super) enum Configured {
     File(FileSource),
+    Spool(SpoolSource),
     #[cfg(feature = "kafka")]
     Kafka(crate::source::kafka::KafkaSource),
+}
+
+/// All that comes in.
+#[derive(Default)]
+pub(super) struct Inputs {
+    /// The sources of each cluster.
+    pub(super) clusters: BTreeMap<ClusterId, Vec<Configured>>,
+    /// What fills the spools among them.
+    pub(super) receivers: Vec<Receiver>,
 }
 
 /// The configured sources, ready to read.
 ///
 /// # Errors
 /// A setting that a source cannot work with.
-pub(super) fn sources(config: &Config, metrics: &Metrics) -> anyhow::Result<Vec<Configured>> {
-    let cluster = ClusterId::new(config.cluster.as_str());
-    let mut sources = Vec::new();
-    for source in config.sources.values() {
+pub(super) fn inputs(config: &Config, state: &StateDir, metrics: &Metrics) -> anyhow::Result<Inputs> {
+    let mut inputs = Inputs::default();
+    for (name, source) in &config.sources {
+        let cluster = ClusterId::new(source.cluster.as_deref().unwrap_or(&config.cluster));
+        let mut add = |cluster, source| inputs.clusters.entry(cluster).or_default().push(source);
         if let Some(file) = &source.file {
-            sources.push(Configured::File(FileSource::new(file.clone(), cluster.clone(), metrics.clone())));
+            add(cluster.clone(), Configured::File(FileSource::new(file.clone(), cluster.clone(), metrics.clone())));
+        }
+        if let Some(webhook) = &source.webhook {
+            let (receiver, spools) = receive::open(name, webhook, state, metrics)?;
+            spools.into_iter().for_each(|(cluster, spool)| add(cluster, Configured::Spool(spool)));
+            inputs.receivers.push(receiver);
         }
         #[cfg(feature = "kafka")]
         if let Some(kafka) = &source.kafka {
             let kafka = crate::source::kafka::KafkaSource::new(kafka.clone(), cluster.clone(), metrics.clone())?;
-            sources.push(Configured::Kafka(kafka));
+            inputs.clusters.entry(cluster).or_default().push(Configured::Kafka(kafka));
         }
     }
-    Ok(sources)
+    Ok(inputs)
 }
 
 /// Reads every source until stopped. A task ends early only with an error that waiting cannot mend.
@@ -42,6 +63,7 @@ pub(super) fn start(sources: &[Configured], outlet: &Outlet, stop: &Cancellation
     for source in sources {
         match source {
             Configured::File(source) => tasks.spawn(source.clone().run(outlet.another(), stop.clone())),
+            Configured::Spool(source) => tasks.spawn(source.clone().run(outlet.another(), stop.clone())),
             #[cfg(feature = "kafka")]
             Configured::Kafka(source) => tasks.spawn(source.clone().run(outlet.another(), stop.clone())),
         };

@@ -65,6 +65,8 @@ pub(super) struct Thinker {
     waiting: BTreeSet<u64>,
     last: u64,
     saved_at: Instant,
+    /// The outbox's end by then.
+    saved_end: u64,
     save_soon: bool,
     /// Something changed since the last snapshot.
     changed: bool,
@@ -83,6 +85,7 @@ impl Thinker {
         stop: CancellationToken,
     ) -> Self {
         Self {
+            saved_end: outbox.end(),
             analyzer,
             careful,
             outbox,
@@ -223,6 +226,8 @@ impl Thinker {
         self.analyzer.tick(horizon.min(now.plus_seconds(-LATENESS_SECONDS)), &mut out);
         self.changed |= !out.alerts.is_empty();
         self.tell(out)?;
+        // Others may have written to the outbox, which keeps all that came after our last two snapshots.
+        self.changed |= self.outbox.end() != self.saved_end;
         if self.changed && (self.save_soon || self.saved_at.elapsed() >= SAVE_EVERY) {
             self.save(Vec::new())?;
         }
@@ -241,6 +246,7 @@ impl Thinker {
 
     fn save(&mut self, answers: Vec<Answer>) -> Result<(), HungUp> {
         self.saved_at = Instant::now();
+        self.saved_end = self.outbox.end();
         self.save_soon = false;
         self.changed = false;
         let covers = self.waiting.first().map_or(self.last, |first| first - 1);

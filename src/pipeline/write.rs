@@ -10,10 +10,11 @@ use anyhow::Context;
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::kept::Kept;
 use super::own;
 use crate::alert::Alert;
 use crate::analyze::{Quarantined, Snapshot};
-use crate::batch::Position;
+use crate::batch::{ClusterId, Position};
 use crate::metrics::{ByResult, ByRule, Metrics};
 use crate::outbox::{self, Outbox};
 use crate::quarantine::{self, Quarantine};
@@ -46,8 +47,9 @@ pub(super) struct Save {
 
 /// Everything the writer writes to.
 pub(super) struct Writer {
-    pub(super) cluster: String,
+    pub(super) cluster: ClusterId,
     pub(super) outbox: Outbox,
+    pub(super) kept: Kept,
     pub(super) quarantine: Quarantine,
     pub(super) store: std::sync::Arc<SnapshotStore>,
     pub(super) saved: watch::Sender<Saved>,
@@ -123,7 +125,7 @@ impl Writer {
                 alerts = lost.alerts,
                 "the outbox is full: low and medium alerts were let go"
             );
-            let mut told = [own::alert(&self.cluster, "alerts-let-go", &lost.sink, text, own::now())];
+            let mut told = [own::alert(self.cluster.as_str(), "alerts-let-go", &lost.sink, text, own::now())];
             self.outbox.append(&mut told).map(|_| ()).or_else(tolerate_full)?;
         }
         Ok(Ok(()))
@@ -180,7 +182,8 @@ impl Writer {
         self.metrics.snapshots.get_or_create(&ByResult { result: "ok" }).inc();
         self.metrics.snapshot_time.set(own::now().micros() as f64 / 1e6);
         let older_end = std::mem::replace(&mut self.newest_end, end);
-        self.outbox.retain(older_end).or_else(tolerate_full).context("tidy the outbox")?;
+        let needed = self.kept.from(&self.cluster, older_end);
+        self.outbox.retain(needed).or_else(tolerate_full).context("tidy the outbox")?;
         self.saved.send_modify(|saved| *saved = Saved { latest: save.covers, both: saved.latest });
         for (answer, position) in save.answers {
             // A source that is gone needs no answer.

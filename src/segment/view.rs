@@ -69,7 +69,8 @@ impl View {
         lock(&self.0.shelf)
     }
 
-    pub(super) fn directory(&self) -> &Path {
+    /// Where its segments are.
+    pub fn directory(&self) -> &Path {
         &self.0.directory
     }
 

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, de::Error};
 
+use super::tls::Files;
+
 /// Where, and with which certificate.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -26,13 +28,20 @@ pub struct Tls {
     pub key_file: PathBuf,
 }
 
+impl Tls {
+    /// The files, and the setting that names them.
+    pub(super) fn files(self, setting: impl Into<String>) -> Files {
+        Files { setting: setting.into(), cert_file: self.cert_file, key_file: self.key_file, client_ca_file: None }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9187)), tls: None }
     }
 }
 
-fn address_and_port<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+pub(super) fn address_and_port<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
     let text = String::deserialize(deserializer)?;
     text.parse().map_err(|_| {
         D::Error::custom(format!(

@@ -13,20 +13,30 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// Most connections at a time. Beyond it a new one is closed at once; probes and scrapers try again.
-pub const CONNECTIONS_MAX: usize = 64;
-
-/// Longest time without a byte read or written while one of both is wanted. Beyond it the connection is cut.
-const STALLED_MAX: Duration = Duration::from_secs(30);
+/// How much of a server clients may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Most connections at a time. Beyond it a new one is closed at once; whoever it is tries again.
+    pub connections_max: usize,
+    /// Longest time without a byte read or written while one of both is wanted. Beyond it the connection is cut.
+    pub stalled_max: Duration,
+    /// Longest wait for a request's headers, or for the next request. Beyond it the connection is closed.
+    pub headers_timeout: Duration,
+    /// How long running answers may take once we are to stop. Beyond it they are cut.
+    pub stop_grace: Duration,
+}
 
 /// Lets connections in while there is room.
 #[derive(Debug, Clone)]
-pub struct Guard(Arc<Semaphore>);
+pub struct Guard {
+    room: Arc<Semaphore>,
+    stalled_max: Duration,
+}
 
 impl Guard {
-    /// With room for [`CONNECTIONS_MAX`].
-    pub fn new() -> Self {
-        Self(Arc::new(Semaphore::new(CONNECTIONS_MAX)))
+    /// With room for so many.
+    pub fn new(bounds: Bounds) -> Self {
+        Self { room: Arc::new(Semaphore::new(bounds.connections_max)), stalled_max: bounds.stalled_max }
     }
 }
 
@@ -36,8 +46,11 @@ impl<I, S> Accept<I, S> for Guard {
     type Future = Ready<io::Result<(Guarded<I>, S)>>;
 
     fn accept(&self, stream: I, service: S) -> Self::Future {
-        ready(match Arc::clone(&self.0).try_acquire_owned() {
-            Ok(room) => Ok((Guarded { stream, stalled: Box::pin(sleep(STALLED_MAX)), _room: room }, service)),
+        let stalled_max = self.stalled_max;
+        ready(match Arc::clone(&self.room).try_acquire_owned() {
+            Ok(room) => {
+                Ok((Guarded { stream, stalled: Box::pin(sleep(stalled_max)), stalled_max, _room: room }, service))
+            }
             Err(_) => Err(io::Error::other("too many connections")),
         })
     }
@@ -48,6 +61,7 @@ impl<I, S> Accept<I, S> for Guard {
 pub struct Guarded<I> {
     stream: I,
     stalled: Pin<Box<Sleep>>,
+    stalled_max: Duration,
     _room: OwnedSemaphorePermit,
 }
 
@@ -55,7 +69,7 @@ impl<I> Guarded<I> {
     /// What came of an attempt to move bytes: those that moved start the clock anew, those that wait may run out of time.
     fn moved<T>(&mut self, attempt: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         if attempt.is_ready() {
-            self.stalled.as_mut().reset(Instant::now() + STALLED_MAX);
+            self.stalled.as_mut().reset(Instant::now() + self.stalled_max);
             return attempt;
         }
         ready_or_pending!(self.stalled.as_mut().poll(cx));

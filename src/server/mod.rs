@@ -2,47 +2,39 @@
 //!
 //! `/healthz` says that the process lives, `/readyz` whether it can do its work and why not, `/metrics` what it did.
 
+pub mod audit;
 mod config;
 mod guard;
+mod peer;
 mod ready;
+mod socket;
 #[cfg(test)]
 mod tests;
 mod tls;
 
-use std::io::ErrorKind;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
 use axum::Router;
 use axum::extract;
 use axum::http::{StatusCode, header::CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum_server::Handle;
-use axum_server::accept::Accept;
-use axum_server::tls_rustls::RustlsAcceptor;
-use hyper_util::rt::TokioTimer;
-use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Metrics;
 pub use config::{Config, Tls};
-use guard::Guard;
+use guard::Bounds;
 pub use ready::{Condition, Readiness};
-use tls::Certificate;
+use socket::{Socket, Terms};
 
-/// Longest wait for a request's headers, or for the next request. Beyond it the connection is closed.
-const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Longest TLS handshake. Beyond it the connection is closed.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Most bytes of a request's headers. Beyond it the answer is 431.
-const HEADER_BYTES_MAX: usize = 16 * 1024;
-
-/// How long running answers may take once we are to stop. Beyond it they are cut.
-const STOP_GRACE: Duration = Duration::from_millis(900);
+/// Probes and scrapers: few, short, and they come again.
+const BOUNDS: Bounds = Bounds {
+    connections_max: 64,
+    stalled_max: Duration::from_secs(30),
+    headers_timeout: Duration::from_secs(10),
+    stop_grace: Duration::from_millis(900),
+};
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -59,11 +51,7 @@ pub struct State {
 
 /// A server that has its address and certificate and serves once it is run.
 #[derive(Debug)]
-pub struct Server {
-    listener: TcpListener,
-    address: SocketAddr,
-    certificate: Option<Certificate>,
-}
+pub struct Server(Socket);
 
 /// Binds and serves until `stop`; running answers get up to a second to end.
 ///
@@ -79,16 +67,14 @@ impl Server {
     /// # Errors
     /// As [`serve`].
     pub fn bind(config: &Config) -> anyhow::Result<Self> {
-        let certificate = config.tls.clone().map(Certificate::load).transpose()?;
-        let listener = TcpListener::bind(config.listen).map_err(|error| bind_error(&error, config.listen))?;
-        listener.set_nonblocking(true).context("prepare the socket for health and metrics")?;
-        let address = listener.local_addr().context("read the address of the socket for health and metrics")?;
-        Ok(Self { listener, address, certificate })
+        let files = config.tls.clone().map(|tls| tls.files("server.tls"));
+        let terms = Terms { purpose: "health and metrics", setting: "server.listen".to_owned(), bounds: BOUNDS };
+        Ok(Self(Socket::bind(config.listen, files, terms)?))
     }
 
     /// Where it listens; the port is a real one even when port 0 was asked for.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.0.address()
     }
 
     /// Serves until `stop`.
@@ -96,47 +82,8 @@ impl Server {
     /// # Errors
     /// The socket fails.
     pub async fn run(self, state: State, stop: CancellationToken) -> anyhow::Result<()> {
-        let Some(certificate) = self.certificate else {
-            return run_with(self.listener, Guard::new(), router(state), stop).await;
-        };
-        let acceptor = RustlsAcceptor::new(certificate.live()).handshake_timeout(HANDSHAKE_TIMEOUT);
-        let serving = run_with(self.listener, acceptor.acceptor(Guard::new()), router(state), stop);
-        tokio::select! {
-            served = serving => served,
-            () = certificate.keep_fresh() => Ok(()),
-        }
+        self.0.run(router(state), stop).await
     }
-}
-
-async fn run_with<A>(listener: TcpListener, acceptor: A, app: Router, stop: CancellationToken) -> anyhow::Result<()>
-where
-    A: Accept<TcpStream, Router, Service = Router> + Clone + Send + Sync + 'static,
-    A::Stream: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send,
-    A::Future: Send,
-{
-    let handle = Handle::new();
-    let mut server = axum_server::from_tcp(listener).context("serve health and metrics")?;
-    let mut http = server.http_builder().http1();
-    http.timer(TokioTimer::new()).header_read_timeout(HEADERS_TIMEOUT).max_buf_size(HEADER_BYTES_MAX);
-    let serving = server.http1_only().handle(handle.clone()).acceptor(acceptor).serve(app.into_make_service());
-    tokio::pin!(serving);
-    tokio::select! {
-        served = &mut serving => return served.context("serve health and metrics"),
-        () = stop.cancelled() => handle.graceful_shutdown(Some(STOP_GRACE)),
-    }
-    serving.await.context("stop serving health and metrics")
-}
-
-fn bind_error(error: &std::io::Error, address: SocketAddr) -> anyhow::Error {
-    let way_out = match error.kind() {
-        ErrorKind::AddrInUse => {
-            "another program listens there, perhaps another gatecrier: stop it, or set `server.listen` to a free port"
-        }
-        ErrorKind::AddrNotAvailable => "this machine has no such address: correct `server.listen`",
-        ErrorKind::PermissionDenied => "ports below 1024 need privileges: set `server.listen` to a higher one",
-        _ => "correct `server.listen`",
-    };
-    anyhow!("listen on {address} for health and metrics: {error}; {way_out}")
 }
 
 /// The routes, for the server and for tests of what is answered.

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use axum_server::accept::Accept;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -104,7 +105,7 @@ async fn endless_headers_are_refused() {
     let server = start(None);
     let mut greedy = TcpStream::connect(server.address).await.unwrap();
     let mut request = b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: ".to_vec();
-    request.resize(HEADER_BYTES_MAX + 4096, b'a');
+    request.resize(socket::HEADER_BYTES_MAX + 4096, b'a');
     // The server may close before it has read all.
     let _ = greedy.write_all(&request).await;
     let mut answer = Vec::new();
@@ -118,7 +119,7 @@ async fn endless_headers_are_refused() {
 async fn connections_beyond_the_bound_are_closed_at_once() {
     let server = start(None);
     let mut idle = Vec::new();
-    for _ in 0..guard::CONNECTIONS_MAX {
+    for _ in 0..BOUNDS.connections_max {
         let mut one = TcpStream::connect(server.address).await.unwrap();
         one.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
         let mut answer = [0; 12];
@@ -142,7 +143,7 @@ async fn connections_beyond_the_bound_are_closed_at_once() {
 #[tokio::test(start_paused = true)]
 async fn a_connection_over_which_nothing_moves_is_cut() {
     let (near, _far) = tokio::io::duplex(1);
-    let accepted: std::io::Result<(guard::Guarded<_>, ())> = Guard::new().accept(near, ()).await;
+    let accepted: std::io::Result<(guard::Guarded<_>, ())> = guard::Guard::new(BOUNDS).accept(near, ()).await;
     let (mut stream, ()) = accepted.unwrap();
     let error = stream.write_all(b"nobody reads this").await.unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
@@ -195,7 +196,7 @@ fn a_certificate_that_cannot_be_used_is_told() {
         (&tls.cert_file, &empty, "read the private key in `server.tls.key_file`"),
     ] {
         let files = Tls { cert_file: cert_file.clone(), key_file: key_file.clone() };
-        let error = format!("{:#}", Certificate::load(files).unwrap_err());
+        let error = format!("{:#}", tls::Certificate::load(files.files("server.tls")).unwrap_err());
         assert!(error.contains(said), "{error}");
     }
 }

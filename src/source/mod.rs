@@ -4,6 +4,7 @@ pub mod file;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 mod outlet;
+pub mod spool;
 
 pub use outlet::{Closed, Intake, Outlet, Parcel, Saved, channel};
 

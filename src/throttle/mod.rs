@@ -271,7 +271,7 @@ impl Throttle {
 
     fn found(&mut self, findings: &[&Finding], hit: &Hit, folds: bool, news: &mut BTreeSet<String>) {
         let id = findings.iter().find_map(|finding| self.said_id(finding, hit.time));
-        let id = id.unwrap_or_else(|| new_id(findings[0], hit.keys.request));
+        let id = id.unwrap_or_else(|| new_id(findings[0], hit));
         let open = Open::found(&id, findings, hit, folds);
         self.requests.counts(hit.keys.request, hit.received, Key::of(&[id.as_bytes()]));
         self.requests.told_by(hit.keys.request, hit.received, &id);
@@ -309,8 +309,10 @@ fn deserves_its_own(gravest: &Finding, hit: &Hit, fold: &Open) -> bool {
     hit.success || (gravest.severity > Severity::Medium && fold.alert.subject == HELD_BACK)
 }
 
-fn new_id(finding: &Finding, request: Key) -> String {
-    Key::of(&[finding.rule.id.as_bytes(), finding.subject.as_bytes(), &request.bytes()]).to_string()
+/// The cluster is part of it: what one cluster's sender copies from another is an alert of its own.
+fn new_id(finding: &Finding, hit: &Hit) -> String {
+    let request = hit.keys.request.bytes();
+    Key::of(&[finding.rule.id.as_bytes(), finding.subject.as_bytes(), &request, hit.cluster.as_bytes()]).to_string()
 }
 
 #[cfg(test)]

@@ -31,10 +31,22 @@ impl Folder {
         Self::new(&webhook(address))
     }
 
+    /// One that reads the sources of this YAML.
+    pub fn reading(sources: &str, sinks: &str) -> Self {
+        let folder = Self::new(sinks);
+        folder.read(sources, sinks);
+        folder
+    }
+
     pub fn configure(&self, file: &str, sinks: &str) {
+        self.read(&format!("{{ audit: {{ file: {{ path: log/audit.log, poll_ms: 20{file} }} }} }}"), sinks);
+    }
+
+    /// Writes the configuration anew, with these sources and sinks.
+    pub fn read(&self, sources: &str, sinks: &str) {
         fs::create_dir_all(self.path().join("log")).unwrap();
         let yaml = format!(
-            "cluster: prod\nstate: {}\nsources: {{ audit: {{ file: {{ path: log/audit.log, poll_ms: 20{file} }} }} }}\n\
+            "cluster: prod\nstate: {}\nsources: {sources}\n\
              networks: {{ office: {{ cidrs: [198.51.100.0/24] }} }}\nserver: {{ listen: \"127.0.0.1:0\" }}\nsinks: {sinks}\n",
             self.state.display()
         );

@@ -6,6 +6,7 @@
 mod dice;
 mod events;
 mod folder;
+pub mod poster;
 mod process;
 mod receiver;
 

@@ -23,12 +23,21 @@ impl Process {
     }
 
     /// Likewise, by a command that takes the binary's arguments.
-    pub fn start_by(mut command: Command, folder: &Folder) -> Self {
+    pub fn start_by(command: Command, folder: &Folder) -> Self {
+        Self::begin(command, "run", folder)
+    }
+
+    /// `gatecrier forward`.
+    pub fn forward(folder: &Folder) -> Self {
+        Self::begin(Command::new(env!("CARGO_BIN_EXE_gatecrier")), "forward", folder)
+    }
+
+    fn begin(mut command: Command, subcommand: &str, folder: &Folder) -> Self {
         let stderr = folder.path().join("stderr");
         let began = fs::read(&stderr).map_or(0, |text| text.len());
         let append = |name| OpenOptions::new().create(true).append(true).open(folder.path().join(name)).unwrap();
         let (out, err): (File, File) = (append("stdout"), append("stderr"));
-        command.arg("run").arg("-c").arg(folder.config()).env_remove("RUST_LOG");
+        command.arg(subcommand).arg("-c").arg(folder.config()).env_remove("RUST_LOG");
         let child = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn().unwrap();
         Self { child, stderr, began }
     }
@@ -72,6 +81,37 @@ impl Process {
     /// What it said on stderr so far.
     pub fn said(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.stderr).unwrap()[self.began..]).into_owned()
+    }
+
+    /// Where it listens, by the name under which it says so.
+    pub fn address(&self, name: &str) -> std::net::SocketAddr {
+        let said = || {
+            let said = self.said();
+            let mut lines = said.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+            lines.find_map(|line| line[name].as_str()?.parse().ok())
+        };
+        wait_for(name, || said().is_some());
+        said().unwrap()
+    }
+
+    /// The answer to a GET of a path of the server for health and metrics.
+    pub fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(self.address("address")).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+        let mut page = String::new();
+        stream.read_to_string(&mut page).unwrap();
+        page
+    }
+
+    /// The values of a metric under all its labels that begin like this.
+    pub fn values(&self, name: &str) -> Vec<f64> {
+        let page = self.metrics().unwrap_or_default();
+        page.lines().filter_map(|line| line.strip_prefix(name)?.rsplit_once(' ')?.1.parse().ok()).collect()
+    }
+
+    /// The sum of a metric over all its labels.
+    pub fn total(&self, name: &str) -> f64 {
+        self.values(name).iter().sum()
     }
 
     /// The value of a metric, given as it is written up to its value; nothing as long as there is none.

@@ -37,10 +37,10 @@ impl Detector for Fragile {
     }
 }
 
-fn fragile(config: &Config) -> anyhow::Result<Analyzer> {
+fn fragile(config: &Config, cluster: &ClusterId) -> anyhow::Result<Analyzer> {
     let mut detectors = detect::built_in(&config.detection);
     detectors.push(Box::new(Fragile));
-    Ok(Analyzer::new(ClusterId::new(config.cluster.as_str()), pipeline::enricher(config)?, detectors))
+    Ok(Analyzer::new(cluster.clone(), pipeline::enricher(config)?, detectors))
 }
 
 /// Watches until `stop`.
