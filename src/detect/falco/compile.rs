@@ -13,6 +13,9 @@ use super::tree::Tree;
 /// Most macros that name each other in a row. Beyond it a rule is refused.
 const MACROS_DEEP_MAX: usize = 100;
 
+/// Deepest nesting of a condition with the macros in it. Beyond it a rule is refused.
+const DEPTH_MAX: usize = 300;
+
 /// Compiles conditions; each macro once.
 pub(super) struct Compiler<'d> {
     definitions: &'d Definitions,
@@ -20,13 +23,14 @@ pub(super) struct Compiler<'d> {
     macros: HashMap<&'d str, Result<NodeId, Fault>>,
     /// The macros being compiled, outermost first.
     open: Vec<&'d Macro>,
+    depth: usize,
     pub(super) program: Program,
 }
 
 impl<'d> Compiler<'d> {
     pub(super) fn new(definitions: &'d Definitions) -> Self {
         let lists = lists::resolved(definitions);
-        Self { definitions, lists, macros: HashMap::new(), open: Vec::new(), program: Program::default() }
+        Self { definitions, lists, macros: HashMap::new(), open: Vec::new(), depth: 0, program: Program::default() }
     }
 
     /// The node of a rule's condition, exceptions included.
@@ -46,6 +50,16 @@ impl<'d> Compiler<'d> {
     }
 
     fn tree(&mut self, tree: &Tree) -> Result<NodeId, Fault> {
+        self.depth += 1;
+        let node = match self.depth > DEPTH_MAX {
+            true => Err(Fault::new(tree.spot(), format!("with the macros around it nested deeper than {DEPTH_MAX}"))),
+            false => self.parts(tree),
+        };
+        self.depth -= 1;
+        node
+    }
+
+    fn parts(&mut self, tree: &Tree) -> Result<NodeId, Fault> {
         match tree {
             Tree::And(parts) => {
                 let parts = self.trees(parts)?;

@@ -238,6 +238,22 @@ fn what_falco_refuses_is_refused_with_its_place() {
 }
 
 #[test]
+fn macros_that_nest_without_end_are_refused() {
+    let (nots, brackets) = ("not (".repeat(90), ")".repeat(90));
+    let mut text = String::from("- macro: m0\n  condition: ka.verb = get\n");
+    for number in 1..90 {
+        text += &format!("- macro: m{number}\n  condition: {nots}m{}{brackets}\n", number - 1);
+    }
+    refused(&format!("{text}{}", rules("m89")), "nested deeper than 300");
+    // Two of each in the next one: as many ways through them as there are atoms, and each is gone once.
+    let mut text = String::from("- macro: m0\n  condition: ka.verb = get\n");
+    for number in 1..90 {
+        text += &format!("- macro: m{number}\n  condition: m{0} and m{0}\n", number - 1);
+    }
+    assert!(found(&loaded(&format!("{text}{}", rules("m89"))), POD).is_empty());
+}
+
+#[test]
 fn items_that_cannot_be_used_are_refused_with_their_place() {
     let rule = "- rule: r\n  desc: d\n  source: k8s_audit\n  priority: INFO\n  output: o\n  condition: ka.verb = get\n";
     for (text, expected) in [

@@ -13,6 +13,18 @@ pub(super) enum Tree {
     Macro(String, Spot),
 }
 
+impl Tree {
+    /// Where it stands, or the first thing in it does.
+    pub(super) fn spot(&self) -> Spot {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.first().map_or(super::fault::NOWHERE, Self::spot),
+            Self::Not(part) => part.spot(),
+            Self::Check(check) => check.left.spot,
+            Self::Macro(_, spot) => *spot,
+        }
+    }
+}
+
 /// One comparison.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Check {
