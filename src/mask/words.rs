@@ -22,10 +22,16 @@ const CREDENTIAL_WORDS: [&str; 15] = [
 /// Ends of a name that only points at a credential or describes it.
 const POINTER_ENDS: [&str; 9] = ["name", "ref", "refs", "path", "file", "type", "seconds", "policy", "audience"];
 
+/// What the API server's authorizer said of a request: `authorization` stands in these names, and no credential in them.
+const VERDICTS: [&str; 2] = ["authorization.k8s.io/decision", "authorization.k8s.io/reason"];
+
 /// Whether a key, parameter or flag of this name holds a credential.
 pub(super) fn names_credential(name: &str) -> bool {
     let plain: String =
         name.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect();
+    if VERDICTS.contains(&name) {
+        return false;
+    }
     let is_id = plain.ends_with("id") && !plain.ends_with("sessionid");
     let points = is_id || POINTER_ENDS.iter().any(|end| plain.ends_with(end));
     !points && CREDENTIAL_WORDS.iter().any(|word| plain.contains(word))

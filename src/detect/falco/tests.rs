@@ -373,6 +373,7 @@ fn outputs_show_fields_masked_and_bounded() {
         ("%toupper(ka.verb)/%len(ka.user.groups)", "CREATE/2"),
         ("%ka.response.code%ka.verb", "201create"),
         ("%ka.target.name/%ka.target.resource", "shell/pods"),
+        ("%ka.auth.decision", "allow"),
         ("%evt.time", "2026-11-22T12:00:00.000001Z"),
     ] {
         assert_eq!(told(output, POD), expected, "{output}");
