@@ -62,7 +62,7 @@ pub struct BySink {
 pub struct BySinkResult {
     /// The sink's name, from the configuration.
     pub sink: String,
-    /// `delivered`, `retried`, `parked` or `superseded`.
+    /// `delivered`, `retried`, `parked`, `superseded`, or `folded` into a message that counts.
     pub result: &'static str,
 }
 

@@ -357,3 +357,38 @@ sinks:
     test("log").check(2, &[], &["several are called so", "webhook.log"]);
     test("nobody").check(2, &[], &["there are webhook.log, webhook.soc, file.log"]);
 }
+
+#[test]
+fn dead_letters_are_listed_shown_and_sent_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let yaml = "state: state\nsinks:\n  file:\n    log: { path: out/alerts.jsonl }\n";
+    std::fs::write(here.join("gatecrier.yaml"), yaml).unwrap();
+    std::fs::create_dir_all(here.join("state")).unwrap();
+    let alert: serde_json::Value = serde_json::from_str(include_str!("alerts/full.json")).unwrap();
+    let letters: String = ["3f6b0c1d", "aaaa"].iter().fold(String::new(), |text, id| {
+        let mut alert = alert.clone();
+        alert["id"] = (*id).into();
+        let letter = serde_json::json!({"time": "2026-11-25T09:00:00Z", "sink": "file-log", "reason": "no\u{1b}[2J", "alert": alert});
+        format!("{text}{letter}\n")
+    });
+    let file = here.join("state/dead-letters-file-log.jsonl");
+    std::fs::write(&file, letters).unwrap();
+    let dead = |arguments: &[&str]| run(here, &[&["deadletters"], arguments, &["-c", "gatecrier.yaml"]].concat());
+    let listed = dead(&["list"]);
+    listed.check(0, &["file-log", "3f6b0c1d.1", "high", "eve read secrets", "no\\u{1b}[2J"], &[]);
+    dead(&["show", "3f6b"]).check(0, &["file-log refused it at 2026-11-25T09:00:00Z", "\"severity\": \"high\""], &[]);
+    dead(&["show", "bbbb"]).check(2, &[], &["find `bbbb`"]);
+    // The folder is not there: it is refused again, and nothing is lost.
+    dead(&["resend", "--all"]).check(2, &[], &["set up file.log"]);
+    assert_eq!(dead(&["list"]).out, listed.out);
+    std::fs::create_dir(here.join("out")).unwrap();
+    dead(&["resend", "3f6b0c1d"]).check(0, &["1 taken, 0 not"], &[]);
+    let left = dead(&["list", "--sink", "file.log"]);
+    left.check(0, &["aaaa.1"], &[]);
+    assert!(!left.out.contains("3f6b0c1d"), "{}", left.out);
+    dead(&["resend", "--all"]).check(0, &["1 taken, 0 not"], &[]);
+    dead(&["list"]).check(0, &["There are no dead letters."], &[]);
+    assert_eq!(std::fs::read_to_string(here.join("out/alerts.jsonl")).unwrap().lines().count(), 2);
+    dead(&["resend"]).check(2, &[], &["<ALERTS>"]);
+}

@@ -77,8 +77,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "alert", "analyze", "batch", "config", "decode", "detect", "enrich", "event", "metrics", "pipeline",
-            "policy", "server", "sink", "source", "terminal", "yaml",
+            "alert", "analyze", "batch", "config", "decode", "deliver", "detect", "enrich", "event", "metrics",
+            "pipeline", "policy", "server", "sink", "source", "terminal", "yaml",
         ],
     ),
 ];

@@ -1,6 +1,7 @@
 //! What is typed: commands, their flags, and what they exit with.
 
 mod check;
+mod deadletters;
 mod explain;
 mod forward;
 mod generate;
@@ -68,6 +69,7 @@ enum Command {
     Generate(generate::Options),
     Networks(networks::Options),
     Sinks(sinks::Options),
+    Deadletters(deadletters::Options),
     Explain(explain::Options),
     Rules(rules::Options),
     Replay(replay::Options),
@@ -140,6 +142,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Generate(options) => generate::run(&options),
         Command::Networks(options) => networks::run(&options),
         Command::Sinks(options) => sinks::run(&options),
+        Command::Deadletters(options) => deadletters::run(&options),
         Command::Explain(options) => explain::run(&options),
         Command::Rules(options) => rules::run(&options),
         Command::Replay(options) => replay::run(&options),

@@ -24,6 +24,8 @@ pub fn errors(config: &Config, outline: &Outline<'_>, purpose: Purpose) -> Vec<P
     problems.extend(same_policy_names(config, outline));
     problems.extend(twofold_ranges(config, outline));
     problems.extend(empty_entries(config, outline));
+    problems.extend(bad_routes(config, outline));
+    problems.extend(left_out_sinks(config, outline));
     problems
 }
 
@@ -176,6 +178,35 @@ fn same_policy_names(config: &Config, outline: &Outline<'_>) -> Vec<Problem> {
             outline.problem(&["policies", &at.to_string(), "name"], message).advise("give each a name of its own")
         })
         .collect()
+}
+
+/// Sinks that this build cannot serve: to pass over them would be to lose their alerts.
+fn left_out_sinks(config: &Config, outline: &Outline<'_>) -> Vec<Problem> {
+    let names = config.sinks.kafka.keys().filter(|_| !cfg!(feature = "kafka"));
+    let problem = |name: &String| {
+        let message = format!("sink `{name}` is Kafka, which this build leaves out");
+        outline.problem_with_key(&["sinks", "kafka", name], message)
+    };
+    names.map(|name| problem(name).advise("use a build with the cargo feature `kafka`, or another sink")).collect()
+}
+
+/// Routes that nothing can take.
+fn bad_routes(config: &Config, outline: &Outline<'_>) -> Vec<Problem> {
+    let known: Vec<&str> = config.networks.keys().map(String::as_str).collect();
+    let mut problems = Vec::new();
+    for sink in config.sinks.list() {
+        let route = sink.settings.demands().route;
+        let at = |list| ["sinks", sink.kind].into_iter().chain(sink.name).chain(["route", list]).collect::<Vec<_>>();
+        if let Some(tactic) = route.unknown_tactic() {
+            let problem = outline.problem(&at("tactics"), format!("there is no tactic `{tactic}`"));
+            problems.push(problem.advise("write it as ATT&CK does, such as `credential-access`"));
+        }
+        if let Some(zone) = route.zones.iter().find(|zone| !known.is_empty() && !known.contains(&zone.as_str())) {
+            let problem = outline.problem(&at("zones"), format!("there is no network `{zone}`"));
+            problems.push(problem.advise(format!("name some of: {}", known.join(", "))));
+        }
+    }
+    problems
 }
 
 /// A range with the keys that lead to it.

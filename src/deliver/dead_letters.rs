@@ -4,7 +4,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -48,10 +48,24 @@ impl DeadLetters {
     /// Appends alerts with the reasons they were rejected for. When this returns without an error they are on the
     /// disk; after an error, none of them counts as parked.
     pub fn park(&self, parked: &[(Alert, String)]) -> anyhow::Result<()> {
-        self.append(parked).with_context(|| format!("write {}", self.path.display()))
+        self.write(parked).with_context(|| format!("write {}", self.path.display()))
     }
 
-    fn append(&self, parked: &[(Alert, String)]) -> anyhow::Result<()> {
+    /// The file under its name, with nobody else at it.
+    fn open(&self) -> std::io::Result<File> {
+        loop {
+            let file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&self.path)?;
+            lock(&file)?;
+            // Whoever held the lock may have moved the file away.
+            let held = file.metadata()?;
+            let is_at = |named: std::fs::Metadata| (named.dev(), named.ino()) == (held.dev(), held.ino());
+            if std::fs::metadata(&self.path).is_ok_and(is_at) {
+                return Ok(file);
+            }
+        }
+    }
+
+    fn write(&self, parked: &[(Alert, String)]) -> anyhow::Result<()> {
         let mut lines = Vec::new();
         for (alert, reason) in parked {
             let alert = RawValue::from_string(json_line(alert)?)?;
@@ -59,12 +73,17 @@ impl DeadLetters {
             serde_json::to_writer(&mut lines, &Entry { time, sink: &self.sink, reason, alert })?;
             lines.push(b'\n');
         }
-        let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&self.path)?;
+        self.append(&lines)
+    }
+
+    /// Appends whole lines.
+    pub(super) fn append(&self, lines: &[u8]) -> anyhow::Result<()> {
+        let mut file = self.open()?;
         let length = cut_torn_tail(&file)?;
         if length > FILE_BYTES_MAX {
             bail!("it is longer than {FILE_BYTES_MAX} bytes: look at it and move it away");
         }
-        if let Err(error) = file.write_all(&lines).and_then(|()| file.sync_all()) {
+        if let Err(error) = file.write_all(lines).and_then(|()| file.sync_all()) {
             // Of a full disk: what was written of the lines must not stand before the next attempt.
             _ = file.set_len(length);
             return Err(error.into());
@@ -75,6 +94,11 @@ impl DeadLetters {
         }
         Ok(())
     }
+}
+
+/// Waits until nobody else writes to it.
+pub(super) fn lock(file: &File) -> std::io::Result<()> {
+    Ok(rustix::fs::flock(file, rustix::fs::FlockOperation::LockExclusive)?)
 }
 
 /// Cuts off what a crash left after the last newline: the alert was not parked and comes again. Returns the length.

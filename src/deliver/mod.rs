@@ -5,10 +5,14 @@
 //! with a single alert, and gets under a receiver's limits.
 
 mod dead_letters;
+mod digest;
+mod hold;
+mod letters;
 mod outage;
 mod pace;
 
 pub use dead_letters::DeadLetters;
+pub use letters::{Letter, Line, TakenOut};
 
 use std::future::Future;
 use std::time::Duration;
@@ -19,21 +23,22 @@ use tokio_util::sync::CancellationToken;
 
 use crate::alert::{Alert, Severity};
 use crate::metrics::{BySink, BySinkResult, Metrics};
-use crate::sink::{SendError, Sink};
+use crate::sink::{Route, SendError, Sink};
+use hold::{Due, Hold, Turn};
 use outage::Outage;
 use pace::Pace;
 
 /// One sink's view of the outbox.
 pub trait Backlog: Send {
     /// The next alerts, oldest first, at most so many and so many bytes (a single larger one comes alone);
-    /// nothing when there are none. Called only after [`Backlog::done`] with those before, or first of all; after
-    /// an error it is called again.
+    /// nothing when there are none. Called again before [`Backlog::done`] when those before wait; after an error it
+    /// is called again.
     fn next(&mut self, max_alerts: usize, max_bytes: usize) -> anyhow::Result<Option<Vec<Alert>>>;
 
     /// Waits until there may be alerts; at once when there are some already.
     fn wait(&mut self) -> impl Future<Output = ()> + Send;
 
-    /// Makes it durable that what [`Backlog::next`] returned need not be delivered again. After an error it is
+    /// Makes it durable that all that [`Backlog::next`] returned need not be delivered again. After an error it is
     /// called again.
     fn done(&mut self) -> anyhow::Result<()>;
 }
@@ -43,6 +48,8 @@ pub trait Backlog: Send {
 pub struct Config {
     /// Mildest severity to send; milder alerts are passed over.
     pub min_severity: Severity,
+    /// Which alerts, when, and how many at a time.
+    pub route: Route,
     /// Most alerts in a batch. The next batch takes those beyond.
     pub batch_alerts: usize,
     /// Most bytes in a batch, as JSON. The next batch takes the alerts beyond; a single larger one goes alone.
@@ -63,6 +70,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             min_severity: Severity::Info,
+            route: Route::default(),
             batch_alerts: 100,
             batch_bytes: 512 * 1024,
             backoff_base: Duration::from_secs(1),
@@ -96,24 +104,8 @@ pub async fn deliver<S: Sink>(
         stop: stop.clone(),
     };
     lane.show_circuit();
-    while !stop.is_cancelled() {
-        let mut alerts = match source.next(lane.config.batch_alerts, lane.config.batch_bytes) {
-            Ok(Some(alerts)) => alerts,
-            Ok(None) => tokio::select! {
-                () = stop.cancelled() => return,
-                () = source.wait() => continue,
-            },
-            Err(error) => match lane.failed(0, None, &error.context("read the next alerts")).await {
-                Ok(()) => continue,
-                Err(Stopped) => return,
-            },
-        };
-        alerts.retain(|alert| alert.severity >= lane.config.min_severity);
-        let handed_over = lane.hand_over(alerts).await;
-        if handed_over.is_err() || lane.advance(&mut source).await.is_err() {
-            return;
-        }
-    }
+    let mut hold = Hold::new(lane.config.route.clone());
+    while !stop.is_cancelled() && lane.step(&mut source, &mut hold).await.is_ok() {}
 }
 
 /// We are asked to stop; what is in hand comes again after the next start.
@@ -139,6 +131,58 @@ struct Rest {
 }
 
 impl<S: Sink> Lane<S> {
+    /// Reads on, hands over what is to go, and moves the cursor unless something waits.
+    async fn step(&mut self, source: &mut impl Backlog, hold: &mut Hold) -> Result<(), Stopped> {
+        let drained = match source.next(self.config.batch_alerts, self.config.batch_bytes) {
+            Ok(Some(alerts)) => {
+                let now = self.sort(alerts, hold);
+                self.hand_over(now).await?;
+                false
+            }
+            Ok(None) if hold.is_empty() => return self.wait(source, None).await,
+            Ok(None) => true,
+            Err(error) => return self.failed(0, None, &error.context("read the next alerts")).await,
+        };
+        if !hold.is_empty() {
+            match hold.due(drained, jiff::Timestamp::now()) {
+                Due::Now(alerts, count) => self.release(alerts, count).await?,
+                Due::In(left) if drained => return self.wait(source, Some(left)).await,
+                Due::In(_) => {}
+            }
+        }
+        // What still waits would not come again if the cursor moved past it.
+        if hold.is_empty() { self.advance(source).await } else { Ok(()) }
+    }
+
+    /// What is to go at once; what waits goes to the others that do.
+    fn sort(&self, alerts: Vec<Alert>, hold: &mut Hold) -> Vec<Alert> {
+        let clock = jiff::Timestamp::now();
+        let mut now = Vec::with_capacity(alerts.len());
+        for alert in alerts.into_iter().filter(|alert| alert.severity >= self.config.min_severity) {
+            match hold.turn(&alert, clock) {
+                Turn::Never => {}
+                Turn::Now => now.push(alert),
+                turn @ (Turn::Soon | Turn::Later) => hold.add(alert, turn),
+            }
+        }
+        now
+    }
+
+    /// Hands over what waited, and counts what it stands for.
+    async fn release(&mut self, alerts: Vec<Alert>, count: usize) -> Result<(), Stopped> {
+        self.count("folded", count.saturating_sub(alerts.len()));
+        self.hand_over(alerts).await
+    }
+
+    /// Until there may be more to read, or so long.
+    async fn wait(&mut self, source: &mut impl Backlog, most: Option<Duration>) -> Result<(), Stopped> {
+        tokio::select! {
+            () = self.stop.cancelled() => Err(Stopped),
+            () = source.wait() => Ok(()),
+            () = async { tokio::time::sleep(most.unwrap_or_default()).await }, if most.is_some() => Ok(()),
+        }
+    }
+
     /// Returns when every alert was delivered or parked.
     async fn hand_over(&mut self, mut pending: Vec<Alert>) -> Result<(), Stopped> {
         while !pending.is_empty() {

@@ -385,3 +385,75 @@ async fn whatever_happens_nothing_is_lost_and_only_poison_is_parked() {
         assert_eq!(run.count("delivered") + run.count("parked"), 120, "seed {seed}");
     }
 }
+
+/// A backlog whose cursor is watched: how much was read, and how much of it is done with.
+struct Watched {
+    left: VecDeque<Alert>,
+    progress: Arc<Mutex<(usize, usize)>>,
+}
+
+impl Backlog for Watched {
+    fn next(&mut self, max_alerts: usize, _: usize) -> anyhow::Result<Option<Vec<Alert>>> {
+        let count = self.left.len().min(max_alerts);
+        self.progress.lock().unwrap().0 += count;
+        Ok((count > 0).then(|| self.left.drain(..count).collect()))
+    }
+
+    async fn wait(&mut self) {
+        pending().await
+    }
+
+    fn done(&mut self) -> anyhow::Result<()> {
+        let mut progress = self.progress.lock().unwrap();
+        progress.1 = progress.0;
+        Ok(())
+    }
+}
+
+/// Delivers by this route for so long. Returns what was taken, and how much was read and done with.
+async fn routed(alerts: Vec<Alert>, route: &str, seconds: u64) -> (Vec<String>, (usize, usize)) {
+    let dir = tempfile::tempdir().unwrap();
+    let (sink, seen) = Script::new([], &[]);
+    let progress = Arc::default();
+    let source = Watched { left: alerts.into(), progress: Arc::clone(&progress) };
+    let config = Config { route: serde_json::from_str(route).unwrap(), ..Config::default() };
+    let (stop, dead) = (CancellationToken::new(), DeadLetters::new(dir.path(), "test"));
+    let lane = deliver("test".to_owned(), sink, source, dead, Metrics::new(), config, stop.clone());
+    let lane = tokio::spawn(lane);
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    stop.cancel();
+    lane.await.unwrap();
+    let taken = seen.lock().unwrap().taken.clone();
+    let progress = *progress.lock().unwrap();
+    (taken, progress)
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_done_with_while_something_waits() {
+    let group = r#"{"group": {"window": "60s", "most": 3}}"#;
+    let mut grave = sample::alert("grave", 1);
+    grave.severity = Severity::Critical;
+    let alerts = || sample::alerts(2).into_iter().chain([grave.clone()]).collect();
+    // What is grave goes at once; what waits keeps the cursor where it was.
+    assert_eq!(routed(alerts(), group, 59).await, (vec!["grave".to_owned()], (3, 0)));
+    let (taken, progress) = routed(alerts(), group, 61).await;
+    assert_eq!((taken, progress), (["grave", "0", "1"].map(str::to_owned).into(), (3, 3)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_than_are_told_one_by_one_are_counted() {
+    let (taken, progress) = routed(sample::alerts(500), r#"{"group": {"most": 499}}"#, 1).await;
+    assert_eq!((taken.len(), progress), (1, (500, 500)));
+    let (taken, _) = routed(sample::alerts(500), r#"{"group": {"most": 500}}"#, 1).await;
+    assert_eq!(taken.len(), 500);
+    let over = |alert: Alert| Alert { status: crate::alert::Status::Closed, revision: 2, ..alert };
+    let ends = sample::alerts(50).into_iter().map(over).collect();
+    let (taken, progress) = routed(ends, r#"{"group": {"most": 10}}"#, 1).await;
+    assert_eq!((taken.len(), progress), (10, (50, 50)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_for_the_sink_is_passed_over() {
+    let (taken, progress) = routed(sample::alerts(5), r#"{"namespaces": ["kube-*"]}"#, 1).await;
+    assert_eq!((taken.len(), progress), (0, (5, 5)));
+}

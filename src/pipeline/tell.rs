@@ -72,8 +72,9 @@ struct Lane {
 impl Lane {
     async fn serve(self, sink: AnySink) {
         let dead = DeadLetters::new(self.state.path(), &self.name);
-        let min_severity = self.demands.min_severity.unwrap_or(Severity::Info);
-        let config = deliver::Config { min_severity, ..deliver::Config::default() };
+        let Demands { min_severity, route, .. } = self.demands;
+        let min_severity = min_severity.unwrap_or(Severity::Info);
+        let config = deliver::Config { min_severity, route, ..deliver::Config::default() };
         deliver(self.name, sink, self.backlog, dead, self.metrics, config, self.stop).await;
     }
 }

@@ -15,7 +15,7 @@ use super::http::{Answer, Client, Endpoint, Tls};
 use super::settings::{FileSetting, settings};
 use super::single::{Single, one_by_one};
 use super::text::shape;
-use super::{SendError, Sink};
+use super::{Route, SendError, Sink};
 use crate::alert::{Alert, Severity};
 
 /// Most characters of the sentence, escapes counted. Discord's limit is 4,096, and 6,000 for all of an embed.
@@ -48,9 +48,12 @@ pub struct Config {
     /// Whether reading the logs pauses rather than lose an alert for this sink when the outbox is full.
     #[serde(default)]
     pub required: bool,
+    /// Which alerts, when, and how many at a time.
+    #[serde(default)]
+    pub route: Route,
 }
 
-settings!(Discord, to: |config| Endpoint::shown(config.url.as_ref()), files: |config| [
+settings!(Discord, folds, to: |config| Endpoint::shown(config.url.as_ref()), files: |config| [
     FileSetting::at("url_file", &mut config.url_file),
     FileSetting::of_tls(&mut config.tls),
 ]);

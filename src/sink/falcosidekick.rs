@@ -11,7 +11,7 @@ use super::http::{Auth, Client, Endpoint, Headers, Tls};
 use super::settings::{FileSetting, settings};
 use super::single::{Single, one_by_one};
 use super::text::cut;
-use super::{SendError, Sink};
+use super::{Route, SendError, Sink};
 use crate::alert::{Alert, Severity};
 
 /// Most characters of a field. What stands behind a falcosidekick are chats and pagers with limits of their own.
@@ -41,6 +41,9 @@ pub struct Config {
     /// Whether reading the logs pauses rather than lose an alert for this sink when the outbox is full.
     #[serde(default)]
     pub required: bool,
+    /// Which alerts, when, and how many at a time.
+    #[serde(default)]
+    pub route: Route,
 }
 
 settings!(Falcosidekick, to: |config| config.url.origin().to_owned(), files: |config| [

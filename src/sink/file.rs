@@ -14,7 +14,7 @@ use serde::Deserialize;
 use tokio::task::spawn_blocking;
 
 use super::settings::{FileSetting, settings};
-use super::{SendError, Sink, json_line};
+use super::{Route, SendError, Sink, json_line};
 use crate::alert::{Alert, Severity};
 
 /// One file.
@@ -29,6 +29,9 @@ pub struct Config {
     /// Whether reading the logs pauses rather than lose an alert for this sink when the outbox is full.
     #[serde(default)]
     pub required: bool,
+    /// Which alerts, when, and how many at a time.
+    #[serde(default)]
+    pub route: Route,
 }
 
 settings!(File, to: |config| config.path.display().to_string(), files: |config| [FileSetting::later("path", &mut config.path)]);

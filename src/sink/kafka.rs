@@ -13,7 +13,7 @@ use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
 use serde::Deserialize;
 
 use super::settings::settings;
-use super::{SendError, Sink, json_line, without_event};
+use super::{Route, SendError, Sink, json_line, without_event};
 use crate::alert::{Alert, Severity};
 
 /// Longest a record is on its way, milliseconds. Beyond it the alert is sent again.
@@ -40,6 +40,9 @@ pub struct Config {
     /// Whether reading the logs pauses rather than lose an alert for this sink when the outbox is full.
     #[serde(default)]
     pub required: bool,
+    /// Which alerts, when, and how many at a time.
+    #[serde(default)]
+    pub route: Route,
 }
 
 settings!(Kafka, to: |config| format!("{} at {}", config.topic, config.brokers.join(",")), files: |_config| []);

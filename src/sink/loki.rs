@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::http::{Answer, Auth, Client, Endpoint, Headers, Tls, fixed_headers, gzip};
 use super::settings::{FileSetting, settings};
-use super::{SendError, Sink, json_line, without_event};
+use super::{Route, SendError, Sink, json_line, without_event};
 use crate::alert::{Alert, Severity};
 
 /// Where entries are pushed to, below the configured address.
@@ -61,6 +61,9 @@ pub struct Config {
     /// Whether reading the logs pauses rather than lose an alert for this sink when the outbox is full.
     #[serde(default)]
     pub required: bool,
+    /// Which alerts, when, and how many at a time.
+    #[serde(default)]
+    pub route: Route,
 }
 
 fn yes() -> bool {

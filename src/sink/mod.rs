@@ -15,6 +15,8 @@ pub mod loki;
 pub mod opsgenie;
 pub mod otlp;
 pub mod pagerduty;
+mod quiet;
+mod route;
 #[cfg(test)]
 pub(crate) mod sample;
 mod settings;
@@ -22,12 +24,15 @@ mod single;
 pub mod slack;
 pub mod stdout;
 pub mod syslog;
+mod tactics;
 pub mod teams;
 mod text;
 pub mod trial;
 pub mod webhook;
 
 pub use any::AnySink;
+pub use quiet::{Day, Quiet};
+pub use route::{Group, Route};
 pub use settings::{Demands, FileSetting, Settings};
 
 use std::future::Future;

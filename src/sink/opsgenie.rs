@@ -16,7 +16,7 @@ use super::http::{Answer, Auth, Client, Endpoint, Headers, Tls};
 use super::settings::{FileSetting, settings};
 use super::single::{Single, one_by_one};
 use super::text::cut;
-use super::{SendError, Sink};
+use super::{Route, SendError, Sink};
 use crate::alert::{Alert, Severity};
 use crate::secret::SecretFile;
 
@@ -57,6 +57,9 @@ pub struct Config {
     /// Whether reading the logs pauses rather than lose an alert for this sink when the outbox is full.
     #[serde(default)]
     pub required: bool,
+    /// Which alerts, when, and how many at a time.
+    #[serde(default)]
+    pub route: Route,
 }
 
 /// Opsgenie's priorities, gravest first.
@@ -78,7 +81,7 @@ fn yes() -> bool {
     true
 }
 
-settings!(Opsgenie, to: |config| config.url.origin().to_owned(), files: |config| [
+settings!(Opsgenie, folds, to: |config| config.url.origin().to_owned(), files: |config| [
     FileSetting::always("api_key_file", &mut config.api_key_file),
     FileSetting::of_tls(&mut config.tls),
 ]);

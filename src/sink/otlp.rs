@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::http::{Answer, Auth, Client, Endpoint, Headers, Tls};
 use super::settings::{FileSetting, settings};
 use super::single::{Single, one_by_one};
-use super::{SendError, Sink, json_line, without_event};
+use super::{Route, SendError, Sink, json_line, without_event};
 use crate::alert::{Alert, Severity};
 use crate::terminal::escape_terminal;
 
@@ -38,6 +38,9 @@ pub struct Config {
     /// Whether reading the logs pauses rather than lose an alert for this sink when the outbox is full.
     #[serde(default)]
     pub required: bool,
+    /// Which alerts, when, and how many at a time.
+    #[serde(default)]
+    pub route: Route,
 }
 
 settings!(Otlp, to: |config| config.url.origin().to_owned(), files: |config| [

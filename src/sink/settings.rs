@@ -3,8 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::AnySink;
 use super::http::{Auth, Tls};
+use super::{AnySink, Route};
 use crate::alert::Severity;
 
 /// A sink's configuration.
@@ -27,7 +27,14 @@ pub trait Settings: fmt::Debug + Send + Sync {
 
 /// [`Settings`] of a `Config`: what `to` makes of it, and the lists of its files.
 macro_rules! settings {
-    ($sink:ident, to: $to:expr, files: |$config:ident| [$($files:expr),* $(,)?]) => {
+    ($sink:ident, to: $to:expr, files: $($files:tt)*) => {
+        $crate::sink::settings::settings!(@ $sink, |route| route, $to, $($files)*);
+    };
+    // People read it as it comes: unless told otherwise, a flood is counted.
+    ($sink:ident, folds, to: $to:expr, files: $($files:tt)*) => {
+        $crate::sink::settings::settings!(@ $sink, $crate::sink::Route::folding, $to, $($files)*);
+    };
+    (@ $sink:ident, $route:expr, $to:expr, |$config:ident| [$($files:expr),* $(,)?]) => {
         impl $crate::sink::Settings for Config {
             fn to(&self) -> String {
                 let to: fn(&Self) -> String = $to;
@@ -35,8 +42,9 @@ macro_rules! settings {
             }
 
             fn demands(&self) -> $crate::sink::Demands {
+                let route: fn($crate::sink::Route) -> $crate::sink::Route = $route;
                 let Self { min_severity, required, .. } = *self;
-                $crate::sink::Demands { min_severity, required }
+                $crate::sink::Demands { min_severity, required, route: route(self.route.clone()) }
             }
 
             fn files(&mut self) -> Vec<$crate::sink::FileSetting<'_>> {
@@ -53,12 +61,14 @@ macro_rules! settings {
 pub(super) use settings;
 
 /// What a sink wants of the outbox.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Demands {
     /// Mildest severity to send; nothing sends all.
     pub min_severity: Option<Severity>,
     /// Whether reading the logs pauses rather than lose an alert for this sink when the outbox is full.
     pub required: bool,
+    /// Which alerts, when, and how many at a time.
+    pub route: Route,
 }
 
 /// A file that a setting names.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use tokio::task::JoinHandle;
 
 use super::settings::settings;
-use super::{SendError, Sink, json_line};
+use super::{Route, SendError, Sink, json_line};
 use crate::alert::{Alert, Severity, Status};
 use crate::terminal::escape_terminal;
 
@@ -36,6 +36,8 @@ pub struct Config {
     pub min_severity: Option<Severity>,
     /// Whether reading the logs pauses rather than lose an alert for this sink when the outbox is full.
     pub required: bool,
+    /// Which alerts, when, and how many at a time.
+    pub route: Route,
 }
 
 settings!(Stdout, to: |_| String::new(), files: |_config| []);

@@ -42,6 +42,11 @@ impl Process {
         Self { child, stderr, began }
     }
 
+    /// Its number, and that of whatever it becomes.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// As the kernel does it when memory is short.
     pub fn kill(self) {
         drop(self);

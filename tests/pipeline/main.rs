@@ -6,6 +6,7 @@
 #[path = "../lab/mod.rs"]
 mod lab;
 
+mod grouping;
 mod outages;
 mod poison;
 mod restarts;

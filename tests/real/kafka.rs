@@ -7,6 +7,8 @@ mod broker;
 #[path = "kafka/reader.rs"]
 mod reader;
 mod samples;
+#[path = "kafka/sink.rs"]
+mod sink;
 
 use std::time::Duration;
 

@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use super::http::{Auth, Endpoint, Headers, Tls};
 use super::settings::{FileSetting, settings};
-use super::{SendError, Sink};
+use super::{Route, SendError, Sink};
 use crate::alert::{Alert, Severity, Status};
 use body::Body;
 use replicas::Replicas;
@@ -58,6 +58,9 @@ pub struct Config {
     /// Whether reading the logs pauses rather than lose an alert for this sink when the outbox is full.
     #[serde(default)]
     pub required: bool,
+    /// Which alerts, when, and how many at a time.
+    #[serde(default)]
+    pub route: Route,
 }
 
 /// An open alert is closed after a day at the latest.

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::http::{Auth, Client, Endpoint, Headers, Tls, fixed_headers, gzip};
 use super::settings::{FileSetting, settings};
-use super::{SendError, Sink};
+use super::{Route, SendError, Sink};
 use crate::alert::{Alert, Severity};
 use bulk::Outcome;
 use template::Dialect;
@@ -47,6 +47,9 @@ pub struct Config {
     /// Whether reading the logs pauses rather than lose an alert for this sink when the outbox is full.
     #[serde(default)]
     pub required: bool,
+    /// Which alerts, when, and how many at a time.
+    #[serde(default)]
+    pub route: Route,
 }
 
 fn default_data_stream() -> String {

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::http::Tls;
 use super::settings::{FileSetting, settings};
-use super::{SendError, Sink};
+use super::{Route, SendError, Sink};
 use crate::alert::{Alert, Severity};
 use connection::{Connection, Wire};
 use message::Form;
@@ -48,6 +48,9 @@ pub struct Config {
     /// Whether reading the logs pauses rather than lose an alert for this sink when the outbox is full.
     #[serde(default)]
     pub required: bool,
+    /// Which alerts, when, and how many at a time.
+    #[serde(default)]
+    pub route: Route,
 }
 
 /// How a receiver is spoken to.

@@ -20,7 +20,7 @@ use template::Template;
 use super::http::{Auth, Client, Endpoint, Headers, Tls};
 use super::settings::{FileSetting, settings};
 use super::single::{Single, one_by_one};
-use super::{SendError, Sink, without_event};
+use super::{Route, SendError, Sink, without_event};
 use crate::alert::{Alert, Severity};
 use crate::secret::SecretFile;
 
@@ -61,6 +61,9 @@ pub struct Config {
     /// Whether reading the logs pauses rather than lose an alert for this sink when the outbox is full.
     #[serde(default)]
     pub required: bool,
+    /// Which alerts, when, and how many at a time.
+    #[serde(default)]
+    pub route: Route,
 }
 
 settings!(Webhook, to: |config| config.url.origin().to_owned(), files: |config| [FileSetting::of_auth(&mut config.auth), FileSetting::of_tls(&mut config.tls), FileSetting::at("secret_file", &mut config.secret_file), FileSetting::at("template_file", &mut config.template_file)]);
