@@ -215,10 +215,25 @@ async fn rotation_is_followed_and_told() {
     log.write("1\n");
     let mut reading = Reading::start(&log.source(), None);
     reading.expect(&["1"]).await;
+    let begun = reading.checkpoints;
     log.write("2\n");
     log.rotate();
     log.write("3\n");
     reading.expect(&["2", "3"]).await;
+    assert_eq!(reading.checkpoints, begun + 1);
+}
+
+#[tokio::test]
+async fn a_snapshot_is_asked_for_as_soon_as_a_log_is_no_longer_empty() {
+    let log = Log::new();
+    log.write("");
+    let mut reading = Reading::start(&log.source(), None);
+    reading.expect(&[]).await;
+    assert_eq!(reading.checkpoints, 0);
+    log.write("1\n");
+    reading.expect(&["1"]).await;
+    log.write("2\n");
+    reading.expect(&["2"]).await;
     assert_eq!(reading.checkpoints, 1);
 }
 

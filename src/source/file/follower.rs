@@ -37,8 +37,8 @@ const BACKOFF_MAX: Duration = Duration::from_secs(5);
 pub enum Step {
     /// Hand this over.
     Send(Input),
-    /// A file was read to its end: a good time for a snapshot.
-    Rotated,
+    /// A good time for a snapshot: a file was read to its end, or is no longer empty.
+    Checkpoint,
     /// Nothing to hand over yet; call again at once.
     More,
     /// Nothing to do; call again when the folder changes, at the latest after this time.
@@ -257,7 +257,7 @@ impl Follower {
             let number = (self.sent + self.outgoing.len() as u64).max(1);
             self.done.push(Done::held(reader, number));
         }
-        self.outgoing.push_back(Step::Rotated);
+        self.outgoing.push_back(Step::Checkpoint);
     }
 
     /// Opens the first waiting file that can be.

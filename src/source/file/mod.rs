@@ -7,6 +7,7 @@
 //!   held until they are safe.
 //! * `watch`: wakes us early. Polling is the truth.
 
+mod buffers;
 mod done;
 mod family;
 mod follower;
@@ -141,7 +142,7 @@ impl FileSource {
             (follower, step) = aside(follower, Follower::step).await?;
             match step {
                 Step::Send(input) => follower = self.send(&out, input, follower).await?,
-                Step::Rotated => out.checkpoint()?,
+                Step::Checkpoint => out.checkpoint()?,
                 Step::More => {}
                 Step::Idle(longest) => {
                     watch.arm(&follower.folder());

@@ -10,6 +10,7 @@ use flate2::bufread::MultiGzDecoder;
 use memchr::{memchr, memchr_iter, memrchr};
 use rustix::buffer::spare_capacity;
 
+use super::buffers::Buffers;
 use super::family::modified_ms;
 use super::identity::{TAIL_BYTES, Window, leading_nuls};
 use super::log::{At, Log, data_from, unzip};
@@ -19,6 +20,9 @@ use super::position::Mark;
 /// Bytes read at a time, and so about the size of a batch: large enough that what a batch costs does not count,
 /// small enough to stay in the processor's cache. A longer line is put together from several.
 const CHUNK_BYTES: u64 = 1024 * 1024;
+
+/// Largest buffer that is used again: a chunk and the line it ends in. Beyond it its memory is given back.
+const BUFFER_BYTES_MAX: usize = 2 * CHUNK_BYTES as usize;
 
 /// First bytes compared to see whether a file was overwritten. Many events end alike; they differ in their audit ids,
 /// which come early.
@@ -53,6 +57,8 @@ pub struct Reader {
     gz: Option<Box<MultiGzDecoder<BufReader<At>>>>,
     /// What was read beyond the last whole line.
     buf: Vec<u8>,
+    /// Where the memory of `buf` comes from.
+    buffers: Buffers,
     /// How much of `buf` is known to have no newline.
     searched: usize,
     /// Offset of the first byte of `buf`.
@@ -89,6 +95,7 @@ impl Reader {
             file,
             gz: None,
             buf: Vec::new(),
+            buffers: Buffers::default(),
             searched: 0,
             offset: 0,
             window: Window::default(),
@@ -127,7 +134,10 @@ impl Reader {
         let got = if self.log.gz { self.fill_from_gz()? } else { self.fill()? };
         match got {
             Piece::More => Ok(self.cut().unwrap_or(Piece::More)),
-            other => Ok(other),
+            other => {
+                self.buffers.release();
+                Ok(other)
+            }
         }
     }
 
@@ -357,14 +367,15 @@ impl Reader {
 
     fn take_lines(&mut self, end: usize) -> Piece {
         // The rest is copied, so that it does not keep the memory of the lines.
-        let rest = self.buf[end..].to_vec();
+        let mut rest = self.buffers.take();
+        rest.extend_from_slice(&self.buf[end..]);
         let mut lines = std::mem::replace(&mut self.buf, rest);
         lines.truncate(end);
         self.searched = 0;
         self.window.pass(&lines);
         let offset = self.offset;
         self.offset += end as u64;
-        Piece::Lines { bytes: lines.into(), offset }
+        Piece::Lines { bytes: self.buffers.lend(lines, BUFFER_BYTES_MAX), offset }
     }
 
     fn pass_long(&mut self) -> Option<Piece> {

@@ -19,6 +19,11 @@ impl Follower {
         let at_end = self.waiting.is_empty() && reader.is_at_end();
         let start = Place { name: mark.path.as_str().into(), offset };
         let upto = mark.position();
+        let was_empty = self.mark.as_ref().is_none_or(|before| before.head.is_unknown());
+        if was_empty && !mark.head.is_unknown() {
+            // A position in an empty file does not say which file it was, once that has another name.
+            self.outgoing.push_back(Step::Checkpoint);
+        }
         self.mark = Some(mark);
         self.told_end = at_end;
         self.orders.gauges.read(bytes.len(), self.behind());
