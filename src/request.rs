@@ -77,7 +77,9 @@ impl Keys {
 
 /// Requests and records of one generation. Beyond it the generation before is forgotten: a copy that comes later is
 /// counted again, a stage that comes later is judged by [`Requests::is_forgotten`].
-const GENERATION_MAX: usize = 65_536;
+///
+/// As many as a hash table of 65,536 places takes before it doubles.
+const GENERATION_MAX: usize = 57_344;
 
 /// What we remember of one request.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

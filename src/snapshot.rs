@@ -20,7 +20,7 @@ pub use in_hand::InHand;
 pub use skips::{SKIPS_MAX, Skip, Skips};
 
 use crate::batch::ClusterId;
-use crate::state::{StateDir, file_name, lock, replace_file};
+use crate::state::{StateDir, file_name, lock, replace_file_by};
 use lives::Lives;
 
 const MAGIC: [u8; 8] = *b"\x89GCSNP\r\n";
@@ -107,19 +107,18 @@ impl SnapshotStore {
         Ok(best)
     }
 
-    /// Saves a snapshot, durably, in the place of the older of the two, and returns its generation.
+    /// Saves a snapshot, given in pieces, durably, in the place of the older of the two, and returns its generation.
     ///
     /// # Errors
     /// [`SaveError::Full`] leaves both old ones: go on, and try again later. The ballast is not touched, alerts
     /// need it more. [`SaveError::Fatal`]: the process must stop.
-    pub fn save(&self, payload: &[u8]) -> Result<u64, SaveError> {
+    pub fn save(&self, payload: &[&[u8]]) -> Result<u64, SaveError> {
         let mut generations = lock(&self.generations);
         let older = usize::from(generations[1] < generations[0]);
         let generation = generations[1 - older] + 1;
-        let mut bytes = Vec::with_capacity(HEADER_BYTES + payload.len());
-        bytes.extend_from_slice(&header(VERSION, generation, payload));
-        bytes.extend_from_slice(payload);
-        replace_file(&self.path(older), &bytes)?;
+        let header = header(VERSION, generation, payload);
+        let pieces: Vec<_> = std::iter::once(&header[..]).chain(payload.iter().copied()).collect();
+        replace_file_by(&self.path(older), &pieces)?;
         generations[older] = generation;
         lock(&self.lives).reset()?;
         Ok(generation)
@@ -156,20 +155,23 @@ impl SnapshotStore {
     }
 }
 
-fn header(version: u32, generation: u64, payload: &[u8]) -> [u8; HEADER_BYTES] {
+fn header(version: u32, generation: u64, payload: &[&[u8]]) -> [u8; HEADER_BYTES] {
+    let mut crc = crc32fast::Hasher::new();
+    payload.iter().for_each(|piece| crc.update(piece));
+    let length: usize = payload.iter().map(|piece| piece.len()).sum();
     let mut header = [0; HEADER_BYTES];
     header[..8].copy_from_slice(&MAGIC);
     header[8..12].copy_from_slice(&version.to_le_bytes());
     header[12..20].copy_from_slice(&generation.to_le_bytes());
-    header[20..28].copy_from_slice(&(payload.len() as u64).to_le_bytes());
-    header[28..32].copy_from_slice(&crc32fast::hash(payload).to_le_bytes());
+    header[20..28].copy_from_slice(&(length as u64).to_le_bytes());
+    header[28..32].copy_from_slice(&crc.finalize().to_le_bytes());
     let crc = crc32fast::hash(&header[..32]);
     header[32..].copy_from_slice(&crc.to_le_bytes());
     header
 }
 
 fn read(path: &Path) -> io::Result<Found> {
-    let bytes = match fs::read(path) {
+    let mut bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Absent),
         // The medium gave up on this file; the other generation may be fine.
@@ -183,10 +185,11 @@ fn read(path: &Path) -> io::Result<Found> {
         return Ok(Found::Newer(version));
     }
     let payload = &bytes[HEADER_BYTES..];
-    if header(version, generation, payload) != bytes[..HEADER_BYTES] {
+    if header(version, generation, &[payload]) != bytes[..HEADER_BYTES] {
         return Ok(Found::Damaged("is damaged"));
     }
-    Ok(Found::Good { generation, payload: payload.to_vec() })
+    bytes.drain(..HEADER_BYTES);
+    Ok(Found::Good { generation, payload: bytes })
 }
 
 /// Version and generation, when the header's own checksum is right.

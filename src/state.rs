@@ -169,11 +169,20 @@ pub(crate) fn file_name(prefix: &str, name: &str, suffix: &str) -> String {
 
 /// Writes `path~`, syncs it, and renames it to `path`.
 pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+    replace_file_by(path, &[bytes])
+}
+
+/// The same with contents in pieces: what is large need not be copied together first.
+pub(crate) fn replace_file_by(path: &Path, pieces: &[&[u8]]) -> Result<(), WriteError> {
     let mut fresh = path.as_os_str().to_owned();
     fresh.push("~");
     let fresh = PathBuf::from(fresh);
     let written = disk::create(&fresh).and_then(|file| {
-        disk::write_at(&file, bytes, 0)?;
+        let mut offset = 0;
+        for piece in pieces {
+            disk::write_at(&file, piece, offset)?;
+            offset += piece.len() as u64;
+        }
         disk::sync(&file)
     });
     if let Err(error) = written {

@@ -136,7 +136,7 @@ proptest! {
         alerts.extend(out.alerts.into_iter().map(|alert| (alert.id.clone(), alert)));
         let snapshot = first.snapshot().unwrap();
         let mut second = suspicious();
-        second.restore(&snapshot.bytes).unwrap();
+        second.restore(&snapshot.bytes()).unwrap();
         prop_assert_eq!(second.position(&SourceId::new("one")).unwrap().as_str().to_owned(),
             before.iter().map(Input::weight).sum::<usize>().to_string());
         alerts.extend(run(&mut second, vec![after.to_vec()], |_| 0));

@@ -14,10 +14,39 @@ use crate::judge;
 use crate::throttle::Throttle;
 
 /// Everything an analyzer remembers, as it is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Snapshot {
-    /// JSON; only an [`Analyzer`] reads it.
-    pub bytes: Vec<u8>,
+    /// JSON, cut anywhere; only an [`Analyzer`] reads it.
+    pub pieces: Vec<Vec<u8>>,
+}
+
+/// Bytes of a piece. Many megabytes in one would be taken from the allocator and given back to it with every save,
+/// which leaves holes that it keeps.
+const PIECE_BYTES: usize = 64 * 1024;
+
+impl Snapshot {
+    /// The pieces as one.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.pieces.concat()
+    }
+}
+
+impl std::io::Write for Snapshot {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self.pieces.last_mut() {
+            Some(piece) if piece.len() + bytes.len() <= PIECE_BYTES => piece.extend_from_slice(bytes),
+            _ => {
+                let mut piece = Vec::with_capacity(PIECE_BYTES.max(bytes.len()));
+                piece.extend_from_slice(bytes);
+                self.pieces.push(piece);
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 #[derive(Serialize)]
@@ -47,9 +76,10 @@ impl Analyzer {
         let mut sources: Vec<_> = self.sources.iter().collect();
         sources.sort_by_key(|(source, _)| *source);
         let held = self.held.iter().map(|Reverse(held)| *held.clone().shown(&self.detectors)).collect();
-        let bytes =
-            serde_json::to_vec(&Written { sources, throttle: &self.throttle, judges: self.judges.save()?, held })?;
-        Ok(Snapshot { bytes })
+        let mut snapshot = Snapshot::default();
+        let written = Written { sources, throttle: &self.throttle, judges: self.judges.save()?, held };
+        serde_json::to_writer(&mut snapshot, &written)?;
+        Ok(snapshot)
     }
 
     /// Goes back to what was remembered. The ids of rules whose memory begins anew, because they are not what they were.

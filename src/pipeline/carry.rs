@@ -343,7 +343,7 @@ impl Carrier {
         self.desk.save_soon = false;
         let payload = serde_json::to_vec(&self.desk.memory).context("write the positions down")?;
         // An fsync: the sources go on meanwhile.
-        match tokio::task::block_in_place(|| self.store.save(&payload)) {
+        match tokio::task::block_in_place(|| self.store.save(&[payload.as_slice()])) {
             Ok(_) => {
                 *changed = false;
                 let covers = self.desk.covers();

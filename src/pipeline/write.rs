@@ -165,7 +165,9 @@ impl Writer {
     /// Saves a snapshot; one that sources wait for is tried until it is there.
     fn save(&mut self, save: Save) -> anyhow::Result<()> {
         let end = self.outbox.end();
-        let payload = with_ends(end, self.newest_end, &save.snapshot.bytes);
+        let ends = [end.to_le_bytes(), self.newest_end.to_le_bytes()].concat();
+        let pieces = save.snapshot.pieces.iter().map(Vec::as_slice);
+        let payload: Vec<_> = std::iter::once(ends.as_slice()).chain(pieces).collect();
         loop {
             match self.store.save(&payload) {
                 Ok(_) => break,
@@ -210,16 +212,7 @@ fn entry(record: &Quarantined) -> quarantine::Entry {
     }
 }
 
-/// A snapshot's payload: the outbox's end when it was saved, that of the snapshot before, and the memory.
-fn with_ends(end: u64, older_end: u64, memory: &[u8]) -> Vec<u8> {
-    let mut payload = Vec::with_capacity(16 + memory.len());
-    payload.extend_from_slice(&end.to_le_bytes());
-    payload.extend_from_slice(&older_end.to_le_bytes());
-    payload.extend_from_slice(memory);
-    payload
-}
-
-/// The outbox's end that a payload records, and its memory.
+/// The outbox's end that a payload records, and its memory. Between them stands the end that the snapshot before records.
 pub(super) fn without_ends(payload: &[u8]) -> anyhow::Result<(u64, &[u8])> {
     let (end, rest) = payload.split_first_chunk::<8>().context("the snapshot is too short")?;
     let (_, memory) = rest.split_first_chunk::<8>().context("the snapshot is too short")?;

@@ -40,7 +40,7 @@ fn the_newest_snapshot_is_loaded() {
     let lab = Lab::new();
     check(&lab.open().load().unwrap(), None, 0, false);
     for (generation, payload) in (1..).zip([&b"one"[..], b"two", b"", b"four"]) {
-        assert_eq!(lab.open().save(payload).unwrap(), generation);
+        assert_eq!(lab.open().save(&[payload]).unwrap(), generation);
         check(&lab.open().load().unwrap(), Some(payload), generation, false);
     }
     check(&SnapshotStore::open(&lab.state, &ClusterId::new("other")).unwrap().load().unwrap(), None, 0, false);
@@ -51,14 +51,14 @@ fn a_damaged_snapshot_gives_way_to_the_one_before_it() {
     for harm in [|_: &mut Vec<u8>| {}, |bytes: &mut Vec<u8>| bytes.clear()] {
         let lab = Lab::new();
         let store = lab.open();
-        [b"one", b"two"].iter().for_each(|payload| assert!(store.save(*payload).is_ok()));
+        [b"one", b"two"].iter().for_each(|payload| assert!(store.save(&[*payload]).is_ok()));
         let mut bytes = fs::read(lab.file("b")).unwrap();
         *bytes.last_mut().unwrap() ^= 1;
         harm(&mut bytes);
         fs::write(lab.file("b"), bytes).unwrap();
         check(&lab.open().load().unwrap(), Some(b"one"), 1, true);
         // The damaged one is replaced, not the good one.
-        lab.open().save(b"three").unwrap();
+        lab.open().save(&[b"three"]).unwrap();
         check(&lab.open().load().unwrap(), Some(b"three"), 2, false);
         fs::remove_file(lab.file("b")).unwrap();
         check(&lab.open().load().unwrap(), Some(b"one"), 1, false);
@@ -69,12 +69,12 @@ fn a_damaged_snapshot_gives_way_to_the_one_before_it() {
 fn with_both_damaged_everything_begins_anew_with_a_complaint() {
     let lab = Lab::new();
     let store = lab.open();
-    [b"one", b"two"].iter().for_each(|payload| assert!(store.save(*payload).is_ok()));
+    [b"one", b"two"].iter().for_each(|payload| assert!(store.save(&[*payload]).is_ok()));
     for slot in ["a", "b"] {
         fs::write(lab.file(slot), b"nonsense").unwrap();
     }
     check(&lab.open().load().unwrap(), None, 0, true);
-    lab.open().save(b"new").unwrap();
+    lab.open().save(&[b"new"]).unwrap();
     check(&lab.open().load().unwrap(), Some(b"new"), 1, true);
 }
 
@@ -82,24 +82,24 @@ fn with_both_damaged_everything_begins_anew_with_a_complaint() {
 fn a_failed_save_leaves_the_old_ones() {
     let lab = Lab::new();
     let store = lab.open();
-    [b"one", b"two"].iter().for_each(|payload| assert!(store.save(*payload).is_ok()));
+    [b"one", b"two"].iter().for_each(|payload| assert!(store.save(&[*payload]).is_ok()));
     for op in [Op::Create, Op::Write, Op::Sync, Op::Rename] {
         fault::fail_next(op, io::ErrorKind::StorageFull);
-        assert!(matches!(store.save(b"three"), Err(SaveError::Full)), "{op:?}");
+        assert!(matches!(store.save(&[b"three"]), Err(SaveError::Full)), "{op:?}");
         check(&lab.open().load().unwrap(), Some(b"two"), 2, false);
     }
     assert!(fs::read(lab.file("a")).unwrap().ends_with(b"one"));
     fault::fail_next(Op::Sync, io::ErrorKind::Other);
-    assert!(matches!(store.save(b"three"), Err(SaveError::Fatal { .. })));
+    assert!(matches!(store.save(&[b"three"]), Err(SaveError::Fatal { .. })));
     check(&lab.open().load().unwrap(), Some(b"two"), 2, false);
-    assert_eq!(store.save(b"three").unwrap(), 3);
+    assert_eq!(store.save(&[b"three"]).unwrap(), 3);
 }
 
 #[test]
 fn a_snapshot_of_a_newer_version_is_refused_with_the_way_out() {
     let lab = Lab::new();
-    lab.open().save(b"one").unwrap();
-    fs::write(lab.file("b"), header(VERSION + 1, 2, b"")).unwrap();
+    lab.open().save(&[b"one"]).unwrap();
+    fs::write(lab.file("b"), header(VERSION + 1, 2, &[])).unwrap();
     let error = lab.try_open().unwrap_err().to_string();
     assert!(error.contains("newer gatecrier (format 2)") && error.contains("remove both"), "{error}");
 }
@@ -112,7 +112,7 @@ fn deaths_on_one_snapshot_are_counted() {
     }
     let store = lab.open();
     assert_eq!(store.begin_life().unwrap(), 4);
-    store.save(b"one").unwrap();
+    store.save(&[b"one"]).unwrap();
     assert_eq!(lab.open().begin_life().unwrap(), 1);
     fault::fail_next(Op::Write, io::ErrorKind::StorageFull);
     assert_eq!(lab.open().begin_life().unwrap(), 2, "a full disk keeps nobody from starting");
@@ -166,8 +166,8 @@ proptest! {
     fn no_harm_to_one_file_costs_both(cut in any::<bool>(), at: prop::sample::Index, by in 1u8..) {
         let lab = Lab::new();
         let store = lab.open();
-        store.save(b"first").unwrap();
-        store.save(b"second").unwrap();
+        store.save(&[b"first"]).unwrap();
+        store.save(&[b"second"]).unwrap();
         let mut bytes = fs::read(lab.file("b")).unwrap();
         let at = at.index(bytes.len());
         bytes[at] ^= by;
