@@ -109,6 +109,14 @@ struct Generation {
     requests: HashMap<Key, Told, Hashing>,
 }
 
+impl Generation {
+    /// Forgets all and keeps the room: tables that grow anew each time leave the allocator with holes of megabytes.
+    fn forget(&mut self) {
+        self.records.clear();
+        self.requests.clear();
+    }
+}
+
 /// The requests that something was found in, bounded.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Requests {
@@ -122,8 +130,9 @@ impl Requests {
     /// Whether this record comes for the first time; from now on it does not.
     pub fn first_sight(&mut self, record: Key) -> bool {
         if self.young.records.len() >= GENERATION_MAX || self.young.requests.len() >= GENERATION_MAX {
-            let gone = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
-            self.forgotten = self.forgotten.max(gone.requests.values().map(|told| told.received).max());
+            self.forgotten = self.forgotten.max(self.old.requests.values().map(|told| told.received).max());
+            self.old.forget();
+            std::mem::swap(&mut self.old, &mut self.young);
         }
         !self.old.records.contains(&record) && self.young.records.insert(record)
     }
