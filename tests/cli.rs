@@ -133,6 +133,13 @@ fn check_connects_to_the_sinks_when_asked() {
 }
 
 #[test]
+fn without_a_configuration_a_first_one_is_shown() {
+    for command in ["run", "check"] {
+        run(Path::new("."), &[command]).check(2, &[], &["name it with `-c FILE`", "sources:", "networks:"]);
+    }
+}
+
+#[test]
 fn networks_check_says_which_line_decides() {
     let folder = configured();
     let check = |address: &str| run(folder.path(), &["networks", "check", address, "-c", "gatecrier.yaml"]);
@@ -144,7 +151,15 @@ fn networks_check_says_which_line_decides() {
     check("192.0.2.1").check(0, &["in no named network: not trusted"], &[]);
     check("10.0.0.14").check(0, &["proxy", "`access`", "gatecrier.yaml:14"], &[]);
     check("10.0.0.10").check(0, &["hiding hop", "`haproxy`"], &[]);
-    check("10.0.0.300").check(2, &[], &["10.0.0.300"]);
+    for (address, told) in [
+        ("10.0.0.300", "an IPv4 or IPv6 address is needed"),
+        ("10.0.0.0/8", "this is a network; ask for one address of it, such as 10.0.0.0"),
+        ("10.0.0.1:6443", "leave out the port: 10.0.0.1"),
+        ("[2001:db8::1]:6443", "leave out brackets and port: 2001:db8::1"),
+        ("", "an IPv4 or IPv6 address is needed"),
+    ] {
+        check(address).check(2, &[], &[told]);
+    }
     let without = run(folder.path(), &["networks", "check", "10.1.2.3"]);
     without.check(0, &["private address: trusted, as no networks are named"], &[]);
 }
@@ -234,9 +249,16 @@ fn scan_goes_on_after_what_it_cannot_read_and_exits_with_2() {
     std::fs::write(folder.path().join("audit.log"), EVENTS).unwrap();
     std::fs::write(folder.path().join("broken.log.gz"), b"\x1f\x8b\x08\x00broken").unwrap();
     let said = run(folder.path(), &["scan", "audit.log", "none.log", "broken.log.gz"]);
-    said.check(2, &["2 events", "2 of them not readable to the end"], &["cannot read none.log", "broken.log.gz"]);
+    said.check(
+        2,
+        &["2 events", "2 of them not readable to the end"],
+        &["cannot open none.log: No such file", "broken.log.gz to its end"],
+    );
     std::fs::create_dir(folder.path().join("empty")).unwrap();
-    run(folder.path(), &["scan", "empty"]).check(2, &[], &["failed to find logs", ".jsonl"]);
+    run(folder.path(), &["scan", "empty"]).check(2, &[], &["failed to find logs in empty", ".jsonl"]);
+    std::fs::write(folder.path().join("syslog.log"), "Nov 25 10:00:00 host sshd[1]: hello\n").unwrap();
+    let said = run(folder.path(), &["scan", "syslog.log"]);
+    said.check(2, &["There is no audit event in it", "at an unknown time"], &[]);
 }
 
 #[test]
@@ -316,7 +338,7 @@ fn an_audit_policy_is_checked_beside_configurations() {
     policy("- level: [\n");
     check(&[]).check(1, &[], &["policy.yaml:", "this is not YAML as we read it"]);
     run(here, &["check", "audit-policy", "missing.yaml"]).check(2, &[], &["failed to open the policy missing.yaml"]);
-    run(here, &["check"]).check(2, &[], &["--config <FILE>"]);
+    run(here, &["check"]).check(2, &[], &["-c FILE"]);
     run(here, &["check", "-c", "gatecrier.yaml"]).check(0, &["gatecrier.yaml is valid."], &[]);
 }
 

@@ -120,7 +120,7 @@ fn check(rule: &str, story: &[Asked], expected: &[&str]) {
         alerts.extend(read(&mut analyzer, line));
         let memory = analyzer.snapshot().unwrap();
         analyzer = self::analyzer();
-        assert!(analyzer.restore(&memory.bytes).unwrap().is_empty());
+        assert!(analyzer.restore(&memory.bytes()).unwrap().is_empty());
     }
     assert_eq!(said(&alerts), expected, "after restarts");
 }

@@ -118,8 +118,7 @@ impl Analyzer {
     ) {
         let key = Key::of(&[source.as_str().as_bytes(), reason.as_bytes(), remains.sha256.as_bytes()]);
         let severity = if matches!(reason, "torn" | "cut") { Severity::Medium } else { Severity::Low };
-        let text =
-            format!("a record at {place} cannot be read ({reason}, {} bytes); it is in the quarantine", remains.length);
+        let text = format!("a record at {place} cannot be read ({reason}, {} bytes)", remains.length);
         self.quarantine(source, place, reason, remains, memory, out);
         let mut hit = self.source_hit(&self.source_rules.unreadable, source, severity, text, key);
         for finding in &mut hit.findings {

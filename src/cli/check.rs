@@ -33,13 +33,13 @@ Exit codes: 0 valid, 1 invalid, 2 wrong usage or a sink that does not answer";
 
 /// Checks a configuration: keys, networks, files; with `--connect` also the sinks.
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub struct Options {
     #[command(subcommand)]
     thing: Option<Thing>,
 
     /// The configuration.
-    #[arg(short, long, value_name = "FILE", required = true)]
+    #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
 
     /// Also connect to each sink. No alert is sent.
@@ -60,7 +60,7 @@ pub fn run(options: &Options) -> anyhow::Result<Outcome> {
         (Some(Thing::AuditPolicy(options)), _) => audit_policy::run(options),
         (Some(Thing::Rules(options)), _) => rules::run(options),
         (None, Some(config)) => configuration(config, options.connect),
-        (None, None) => bail!("know what to check: name a configuration with `-c FILE`"),
+        (None, None) => bail!("find a configuration: {}", super::NO_CONFIG),
     }
 }
 

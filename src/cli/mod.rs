@@ -76,6 +76,13 @@ enum Command {
     Test(test::Options),
 }
 
+/// What to do without a configuration.
+const NO_CONFIG: &str = "name it with `-c FILE`. A first one has four lines:\n
+  sources:
+    audit: { file: { path: /var/log/kubernetes/audit/audit.log } }
+  networks:
+    office: { cidrs: [198.51.100.0/24] }   # whom you trust";
+
 /// The configuration file of the commands that can do without one.
 #[derive(Debug, Clone, clap::Args)]
 struct Optional {

@@ -33,11 +33,27 @@ enum Question {
     #[command(after_help = EXAMPLES)]
     Check {
         /// The address.
+        #[arg(value_parser = address)]
         address: IpAddr,
 
         #[command(flatten)]
         optional: Optional,
     },
+}
+
+/// Reads an address, and says what is not part of one.
+fn address(text: &str) -> Result<IpAddr, String> {
+    text.parse().map_err(|_| {
+        let bare = text.trim_start_matches('[').split(']').next().unwrap_or(text);
+        let without_port = text.rsplit_once(':').map_or(text, |(host, _)| host);
+        let fits = |part: &str| part.parse::<IpAddr>().is_ok();
+        match text.split_once('/') {
+            Some((base, _)) if fits(base) => format!("this is a network; ask for one address of it, such as {base}"),
+            _ if fits(bare) => format!("leave out brackets and port: {bare}"),
+            _ if fits(without_port) => format!("leave out the port: {without_port}"),
+            _ => "an IPv4 or IPv6 address is needed, such as 203.0.113.7 or 2001:db8::1".to_owned(),
+        }
+    })
 }
 
 /// One entry that holds the address.

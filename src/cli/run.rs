@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -30,12 +30,13 @@ const STOP_GRACE: Duration = Duration::from_secs(1);
 pub struct Options {
     /// The configuration.
     #[arg(short, long, value_name = "FILE")]
-    config: PathBuf,
+    config: Option<PathBuf>,
 }
 
 /// Runs until it is told to stop.
 pub fn run(options: &Options) -> anyhow::Result<Outcome> {
-    let config = Config::load(&options.config)?;
+    let Some(path) = &options.config else { bail!("find a configuration: {}", super::NO_CONFIG) };
+    let config = Config::load(path)?;
     for warning in pipeline::falco::read(&config.rules.falco)?.warnings {
         tracing::warn!("{}", warning.in_one_line());
     }

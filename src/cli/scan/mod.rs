@@ -55,6 +55,10 @@ const NO_NETWORKS: &str = "No networks are named, so private addresses are judge
     To say whom you trust, write `networks: { office: { cidrs: [198.51.100.0/24] } }` into a file and pass it \
     with `-c FILE`.";
 
+/// What was read may be any log at all.
+const NO_EVENTS: &str = "There is no audit event in it: is this the audit log of a kube-apiserver (`--audit-log-path`), \
+    one JSON event of audit.k8s.io a line?";
+
 /// Says who came in from where, in logs that are there already.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -149,11 +153,18 @@ pub(super) fn report(paths: &[PathBuf], config: &Config) -> anyhow::Result<Repor
 
 fn scan(paths: &[PathBuf], config: &Config, mut analyze: impl Analyze) -> anyhow::Result<Report> {
     let found = files::find(paths);
-    let mut read = Read { files: found.logs.len(), ..Read::default() };
-    let missing = found.failed.into_iter().map(|(path, error)| (path.display().to_string(), error.to_string()));
-    read.unreadable.extend(missing);
+    let mut read = Read { files: found.logs.len() + found.failed.len(), ..Read::default() };
+    for (path, error) in found.failed {
+        let (name, reason) = (path.display().to_string(), error.to_string());
+        say(&format!("gatecrier: cannot open {}: {}", escape_terminal(&name), escape_terminal(&reason)));
+        read.unreadable.push((name, reason));
+    }
     if found.logs.is_empty() && read.unreadable.is_empty() {
-        bail!("find logs: no name in these folders ends in .log, .json, .jsonl, .ndjson or one of them with .gz");
+        let named: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+        bail!(
+            "find logs in {}: no name there ends in .log, .json, .jsonl, .ndjson or one of them with .gz",
+            named.join(", ")
+        );
     }
     let bar = progress(found.bytes);
     let begun = Instant::now();
@@ -165,9 +176,13 @@ fn scan(paths: &[PathBuf], config: &Config, mut analyze: impl Analyze) -> anyhow
     let tally = analyze.finish()?;
     bar.finish_and_clear();
     read.seconds = begun.elapsed().as_secs_f64();
-    read.unreadable.extend(merge.failed.into_iter().map(|(source, error)| (source, error.to_string())));
-    for (name, reason) in &read.unreadable {
-        say(&format!("gatecrier: cannot read {} to its end: {}", escape_terminal(name), escape_terminal(reason)));
+    for (name, error) in merge.failed {
+        let reason = error.to_string();
+        say(&format!("gatecrier: cannot read {} to its end: {}", escape_terminal(&name), escape_terminal(&reason)));
+        read.unreadable.push((name, reason));
+    }
+    if tally.events == 0 && tally.malformed > 0 {
+        read.notes.push(NO_EVENTS.to_owned());
     }
     if config.networks.is_empty() {
         read.notes.push(NO_NETWORKS.to_owned());

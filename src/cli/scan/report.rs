@@ -93,9 +93,10 @@ impl Report {
         self.tally.alerts.first().map(|alert| alert.severity)
     }
 
-    /// Whether everything that was named was read to its end.
+    /// Whether everything that was named was read to its end, and was an audit log at all.
     pub fn is_complete(&self) -> bool {
-        self.read.unreadable.is_empty()
+        let is_other_log = self.tally.events == 0 && self.tally.malformed > 0;
+        self.read.unreadable.is_empty() && !is_other_log
     }
 
     /// The alerts, gravest first.
@@ -294,6 +295,9 @@ fn grouped(number: u64) -> String {
 
 /// A moment without its fraction.
 fn to_seconds(moment: Timestamp) -> String {
+    if moment == Timestamp::default() {
+        return "at an unknown time".to_owned();
+    }
     let text = moment.to_string();
     text.split_once('.').map_or(text.clone(), |(whole, _)| format!("{whole}Z"))
 }
