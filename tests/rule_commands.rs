@@ -160,3 +160,11 @@ fn a_replay_tells_what_other_rules_find() {
     replay("graver.yml", &["~  critical  secret-read", "0 new, 0 gone, 1 changed"]);
     check(here.path(), &["replay", "audit.log"], 2, &["--new"]);
 }
+
+/// Every rule of ours has tests, and every clause of it a test that notices when it is gone.
+#[test]
+fn the_rules_we_bring_are_tested_clause_by_clause() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    check(root, &["check", "rules", "rules", "--deny-warnings"], 0, &["no mistake"]);
+    check(root, &["test", "rules", "rules", "--require-tests", "--mutate"], 0, &["0 rules failed"]);
+}
