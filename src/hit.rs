@@ -32,7 +32,7 @@ pub struct Hit {
     /// What was observed, for judges.
     #[serde(default)]
     pub observed: Vec<Observation>,
-    /// Who asked, as findings name him; empty when no request raised it.
+    /// Who asked, as findings name him; empty when he had no credential, or no request raised it.
     #[serde(default)]
     pub who: String,
     /// Whose cluster.

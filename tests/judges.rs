@@ -8,7 +8,8 @@ use gatecrier::analyze::{Analyzer, Output};
 use gatecrier::batch::{Batch, ClusterId, Framing, Input, Place, Position, SourceId};
 use gatecrier::config::Config;
 use gatecrier::event::Timestamp;
-use gatecrier::pipeline;
+use gatecrier::judge::anomaly::{self, Anomaly};
+use gatecrier::{detect, judge, pipeline};
 use serde_json::{Value, json};
 
 const NETWORKS: &str = r#"
@@ -23,6 +24,42 @@ hiding_hops: { lb: { cidrs: [10.0.0.11] } }
 policies: [{ name: deployer, users: ["system:serviceaccount:ci:deployer"], zones: [office, vpn, pods] }]
 detection: { storm: { failures: 3 } }
 "#;
+
+const ANOMALIES: &str = "
+id: new-operation
+title: New
+level: high
+anomaly:
+  kind: first_seen
+  where: { request.outcome: [success], request.action: [create, delete] }
+  unless: [{ request.action: [create], objectRef.resource: [ev*] }]
+  of: [request.action, objectRef.resource]
+  at_least: 4
+---
+id: many
+title: Many
+level: medium
+anomaly:
+  kind: many_distinct
+  where: { request.action: [get], objectRef.resource: [secrets] }
+  of: [objectRef.name]
+  at_least: 4
+---
+id: burst
+title: Burst
+level: medium
+anomaly: { kind: spike, where: { request.action: [evict] }, window: 1m, at_least: 8 }
+---
+id: quiet
+title: Quiet
+level: low
+anomaly: { kind: silence, where: { request.action: [log] }, of: [objectRef.name], window: 5m, at_least: 3 }
+---
+id: seldom
+title: Seldom
+level: low
+anomaly: { kind: rare, where: { request.action: [list] }, of: [objectRef.resource], for: cluster, at_least: 100 }
+";
 
 /// One request, but for what a test says of it.
 #[derive(Clone)]
@@ -83,7 +120,14 @@ impl Asked {
 }
 
 fn analyzer() -> Analyzer {
-    pipeline::analyzer(&Config::from_str(NETWORKS, "test.yaml").unwrap()).unwrap()
+    let anomalies = anomaly::read(ANOMALIES, "test.yaml").unwrap();
+    let config = Config::from_str(NETWORKS, "test.yaml").unwrap();
+    let mut detectors = detect::built_in(&config.detection);
+    detectors.push(anomaly::detector(&anomalies));
+    let mut judges = judge::built_in(&config.detection);
+    judges.extend(anomaly::judges(&anomalies, 3600));
+    judges.extend(judge::last());
+    Analyzer::new(ClusterId::new("test"), pipeline::enricher(&config).unwrap(), detectors).with_judges(judges)
 }
 
 fn read(analyzer: &mut Analyzer, lines: &str) -> Vec<Alert> {
@@ -387,4 +431,164 @@ fn silence_is_told_once_it_is_longer_than_usual() {
                2026-11-22T12:11:00.000000Z: its holder is down, or no longer logged";
     let mut beats = pulse(0..12, "kube-scheduler").chain(pulse(0..30, "other"));
     check("heartbeat-silent", &story(&mut beats, 1790), &[one]);
+}
+
+/// A habit: the same deed every so many seconds.
+fn habit(user: &str, deed: &str, seconds: std::ops::Range<i64>, step: usize) -> Vec<Asked> {
+    let ip = if user == WEB { "10.244.1.5" } else { "198.51.100.7" };
+    seconds.step_by(step).map(|second| Asked::by(user, ip, second, deed)).collect()
+}
+
+fn in_order(stories: &[Vec<Asked>]) -> Vec<Asked> {
+    let mut story = stories.concat();
+    story.sort_by_key(|asked| asked.second);
+    story
+}
+
+#[test]
+fn what_is_new_is_milder_the_wider_the_circle_that_knows_it() {
+    let eve = habit("eve", "create pods", 0..4000, 120);
+    let bob = habit("bob", "create secrets", 0..4000, 120);
+    let machine = habit(WEB, "delete pods", 0..4000, 120);
+    let usual = [eve, bob, machine];
+    let with = |deed, second| in_order(&[usual.concat(), vec![Asked::by("eve", "198.51.100.7", second, deed)]]);
+    let rule = "new-operation";
+    let nowhere = "high New: eve, delete roles, UNSEEN for the cluster in 66 minutes (102 observations; usual: create pods 33 %, \
+                   create secrets 33 %, delete pods 33 %)";
+    check(rule, &with("delete roles", 4000), &[nowhere]);
+    let among_peers = "medium New: eve, delete pods, UNSEEN for people in 66 minutes (68 observations; usual: create pods 50 %, \
+                       create secrets 50 %)";
+    check(rule, &with("delete pods", 4000), &[among_peers]);
+    let only_her =
+        "low New: eve, create secrets, UNSEEN for eve in 66 minutes (34 observations; usual: create pods 100 %)";
+    check(rule, &with("create secrets", 4000), &[only_her]);
+    check(rule, &with("create pods", 4000), &[]);
+    check(rule, &with("create events", 4000), &[]);
+    check(rule, &with("delete roles", 3000), &[]);
+}
+
+#[test]
+fn a_new_value_is_on_probation_and_what_alerted_is_not_learnt() {
+    let usual = habit("eve", "create pods", 0..20_000, 120);
+    let new = |ip, second| Asked::by("eve", ip, second, "delete roles");
+    let alerts = |story: &[Asked]| {
+        let lines: String = in_order(&[usual.clone(), story.to_vec()]).iter().map(Asked::line).collect();
+        let alerts = read(&mut analyzer(), &lines);
+        let of_rule = alerts.iter().filter(|alert| alert.reasons.iter().any(|reason| reason.rule == "new-operation"));
+        of_rule.map(|alert| alert.count).max()
+    };
+    let inside = "198.51.100.7";
+    assert_eq!(alerts(&[new(inside, 4000), new(inside, 4100), new(inside, 4200)]), Some(3), "on probation for an hour");
+    assert_eq!(alerts(&[new(inside, 4000), new(inside, 7700), new(inside, 7800)]), Some(1), "then it is a habit");
+    let both = [new("203.0.113.9", 500), new("203.0.113.9", 600), new(inside, 4000)];
+    assert_eq!(alerts(&both), Some(1), "an attack while learning teaches nothing");
+}
+
+#[test]
+fn many_different_things_are_compared_with_what_is_usual() {
+    let reads = |user: &str, from: i64, names: i64| -> Vec<Asked> {
+        let read = |name: i64| Asked::by(user, "198.51.100.7", from + name, &format!("get secrets:s{name}"));
+        (0..names).map(read).collect()
+    };
+    let learnt = in_order(&[reads("eve", 0, 3), reads("sync", 100, 20)]);
+    let with = |story: Vec<Asked>| in_order(&[learnt.clone(), story]);
+    let text = "medium Many: eve, 6 different values of objectRef.name within 10 minutes, where 3 were the most of eve so far \
+                (such as s5; s4; s3)";
+    check("many", &with(reads("eve", 4000, 6)), &[text]);
+    check("many", &with(reads("eve", 4000, 5)), &[]);
+    check("many", &with(reads("sync", 4000, 30)), &[]);
+    check("many", &reads("eve", 0, 30), &[]);
+}
+
+#[test]
+fn bursts_silences_and_seldom_things_are_told() {
+    let evict = |second| Asked::by("eve", "198.51.100.7", second, "create pods/eviction:a");
+    let mut story: Vec<_> = (0..80).map(|minute| evict(minute * 60)).collect();
+    check("burst", &story, &[]);
+    story.extend((0..20).map(|at| evict(4850 + at)));
+    let text = "medium Burst: eve, 8 requests within 1 minutes, where 1.0 are usual";
+    check("burst", &story, &[text]);
+
+    let mut story = habit("job", "get pods/log:backup", 0..7200, 600);
+    story.push(Asked::by("", "198.51.100.7", 9000, "get pods").code(401));
+    let text = "low Quiet: backup was seen 12 times, at most 600 s apart, and not since 2026-11-22T13:50:00.000000Z";
+    check("quiet", &story, &[text]);
+    story.last_mut().unwrap().second = 8300;
+    check("quiet", &story, &[]);
+}
+
+#[test]
+fn an_alert_explains_what_is_usual() {
+    let mut story = habit("eve", "create pods", 0..4000, 120);
+    story.push(Asked::by("eve", "198.51.100.7", 4000, "delete roles"));
+    let lines: String = story.iter().map(Asked::line).collect();
+    let alerts = read(&mut analyzer(), &lines);
+    let unusual = serde_json::to_value(&alerts[0].reasons[0].unusual).unwrap();
+    let expected = json!({
+        "feature": "request.action, objectRef.resource", "observed": "delete roles", "rarity": "UNSEEN",
+        "whose": "the cluster", "usual": [{ "value": "create pods", "percent": 100 }], "observations": 34,
+        "age_seconds": 4000, "bits": 6,
+    });
+    assert_eq!(unusual, expected);
+}
+
+#[test]
+fn mistakes_in_documents_are_told_with_their_place() {
+    let wrong = |from: &str, to: &str| {
+        let first = ANOMALIES.split("\n---\n").next().unwrap();
+        assert!(first.contains(from));
+        Anomaly::read(&first.replace(from, to), "a.yaml").unwrap_err().in_one_line()
+    };
+    for (from, to, says) in [
+        ("request.outcome", "request.outcom", "there is no field `request.outcom`"),
+        ("kind: first_seen", "kind: first", "first"),
+        ("  of: [request.action, objectRef.resource]\n", "", "it says nothing of which values"),
+        ("  at_least: 4", "  atleast: 4", "atleast"),
+        ("level: high", "level: huge", "huge"),
+    ] {
+        let message = wrong(from, to);
+        assert!(message.contains(says) && message.contains("a.yaml"), "{message}");
+    }
+    anomaly::built_in().unwrap();
+}
+
+#[test]
+fn one_thing_after_another_is_an_incident_with_its_events_in_order() {
+    let by = |second, deed| Asked::by("eve", "198.51.100.7", second, deed);
+    let mut privileged = by(20, "create pods:bad").code(201);
+    privileged.value["level"] = "Request".into();
+    privileged.value["requestObject"] = json!({ "apiVersion": "v1", "kind": "Pod",
+        "spec": { "containers": [{ "name": "a", "securityContext": { "privileged": true } }] } });
+    let guard = by(10, "delete validatingwebhookconfigurations:guard");
+    let text = "high eve changed or removed an admission or network guard, and then made a workload that is dangerous to its node";
+    check("unguarded-then-dangerous", &[guard.clone(), privileged.clone()], &[text]);
+    check("unguarded-then-dangerous", &[privileged.clone(), Asked { second: 30, ..guard.clone() }], &[]);
+    check("unguarded-then-dangerous", &[Asked { second: -2000, ..guard.clone() }, privileged.clone()], &[]);
+    check("unguarded-then-dangerous", &[guard.clone().code(403), privileged.clone()], &[]);
+
+    let entered = by(40, "create pods/exec:web").code(101);
+    let pod = "low eve made a workload, ran a command in a pod, and then removed a pod";
+    check("one-off-pod", &[by(30, "create pods:a"), entered.clone(), by(60, "delete pods:a")], &[pod]);
+    let erased = "high eve ran a command in a pod, and then deleted events";
+    check("entered-then-erased", &[entered.clone(), by(60, "deletecollection events")], &[erased]);
+
+    let lines = [guard, privileged, entered].map(|asked| asked.line()).concat();
+    let alerts = read(&mut analyzer(), &lines);
+    let chain = alerts.iter().find(|alert| alert.rule.id == "unguarded-then-dangerous").unwrap();
+    let seconds: Vec<_> = chain.events.iter().map(|event| event.time.to_string()[17..19].to_owned()).collect();
+    assert_eq!(seconds, ["10", "20"]);
+}
+
+#[test]
+fn many_signs_of_one_identity_are_one_incident_raised_once() {
+    let sign = |second, deed| Asked::by("eve", "10.0.1.77", second, deed);
+    let outside = |second| Asked::by("eve", "203.0.113.9", second, "get configmaps:a");
+    let old = |second| sign(second, "get pods:a").note("authentication.k8s.io/legacy-token-invalidated", "web/old");
+    let rule = "identity-at-risk";
+    let text = "high 2 signs point to eve (risk 100): An invalidated token was used; then Request from outside the trusted \
+                networks";
+    check(rule, &[old(0), outside(10)], &[text]);
+    check(rule, &[old(0), old(10), old(20), old(30)], &[]);
+    check(rule, &[old(0), outside(4 * 3600)], &[]);
+    check(rule, &[old(0), Asked::by("bob", "203.0.113.9", 10, "get configmaps:a")], &[]);
 }

@@ -22,7 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("enrich", &["event", "mask", "yaml"]),
     ("detect", &["event", "alert", "batch", "decode", "enrich", "mask", "amount", "request", "yaml"]),
     ("hit", &["event", "alert", "detect", "request"]),
-    ("judge", &["event", "alert", "amount", "detect", "enrich", "hit", "mask", "request"]),
+    ("judge", &["event", "alert", "amount", "detect", "enrich", "hit", "mask", "request", "yaml"]),
     ("request", &["event"]),
     ("throttle", &["event", "alert", "detect", "hit", "request"]),
     (

@@ -32,7 +32,7 @@ pub(super) fn outline(facts: &Facts<'_, '_>, findings: &mut Findings, source: &S
         success: facts.outcome() == Outcome::Success,
         findings: findings.take(),
         observed: findings.take_observed(),
-        who: facts.who.shown().to_owned(),
+        who: if facts.who.without_credential { String::new() } else { facts.who.shown().to_owned() },
         cluster: cluster.shared(),
         client: None,
         actor: None,

@@ -21,15 +21,18 @@ pub mod observation;
 mod outside;
 pub mod rules;
 mod sentence;
+pub mod steps;
 pub mod storm;
 pub mod uses;
 mod wrong_network;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::alert::{EventRef, Matched, Severity};
+use crate::alert::{EventRef, Matched, Severity, Unusual};
+use crate::amount::Period;
 use crate::enrich::Facts;
 use crate::event::Timestamp;
 use observation::{Minutes, Observation, Values};
@@ -40,6 +43,27 @@ use observation::{Minutes, Observation, Values};
 pub struct Config {
     /// When failed requests of one address are a storm.
     pub storm: storm::Config,
+    /// How long baselines learn before they speak, for documents that do not say.
+    pub learning: Learning,
+}
+
+/// How long baselines learn before they speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Learning(pub Period);
+
+impl Default for Learning {
+    /// A day, so that every hour's habits are known.
+    fn default() -> Self {
+        Self(Period(Duration::from_secs(24 * 3600)))
+    }
+}
+
+impl Learning {
+    /// Seconds.
+    pub fn seconds(self) -> i64 {
+        i64::try_from(self.0.0.as_secs()).unwrap_or(i64::MAX)
+    }
 }
 
 /// What a detector goes by.
@@ -114,12 +138,16 @@ pub struct Finding {
     /// The fields that a rule from a file rests on, with their values, masked.
     #[serde(default)]
     pub matched: Vec<Matched>,
+    /// What is usual instead, when that is what it says.
+    #[serde(default)]
+    pub unusual: Option<Box<Unusual>>,
 }
 
 impl Finding {
     /// One that stands on its own event alone.
     pub fn new(rule: &Arc<Rule>, subject: String, severity: Severity, text: String) -> Self {
-        Self { rule: Arc::clone(rule), subject, severity, text, events: Vec::new(), matched: Vec::new() }
+        let (events, matched, unusual) = (Vec::new(), Vec::new(), None);
+        Self { rule: Arc::clone(rule), subject, severity, text, events, matched, unusual }
     }
 }
 
@@ -237,6 +265,7 @@ pub fn built_in(config: &Config) -> Vec<Box<dyn Detector>> {
         Box::new(uses::Uses::default()),
         Box::new(minted::Minted::default()),
         Box::new(certificate::Certificates::default()),
+        Box::new(steps::Steps::default()),
     ]
 }
 

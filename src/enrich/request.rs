@@ -72,6 +72,16 @@ impl Action {
         }
     }
 
+    /// What it comes to for what is asked about, as coarse as may be: `read`, `write`, or its own word where it is
+    /// neither.
+    pub fn effect(self) -> &'static str {
+        match self {
+            Self::Get | Self::List | Self::Watch => "read",
+            Self::Create | Self::Update | Self::Patch | Self::Delete | Self::DeleteCollection => "write",
+            other => other.word(),
+        }
+    }
+
     /// What an event's request does.
     pub fn of(event: &Event<'_>, object: &ObjectRef<'_>) -> Self {
         let verb = event.verb().decode();

@@ -25,15 +25,36 @@ const INTERACTIVE: [&str; 18] = [
     "okhttp",
 ];
 
+/// A program's name in lower case. It takes no room but its own: nearly every event has one.
+#[derive(Debug, Clone, Copy)]
+pub struct Name {
+    bytes: [u8; NAME_BYTES_MAX],
+    length: usize,
+}
+
+impl std::ops::Deref for Name {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        // Lowering the case of ASCII letters leaves text text.
+        std::str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
+    }
+}
+
 /// The program's name in lower case: what stands before the first `/`, blank or bracket.
-pub fn name(user_agent: &str) -> String {
+pub fn name(user_agent: &str) -> Name {
     let end = user_agent.find(['/', ' ', '(', ',']).unwrap_or(user_agent.len());
     let mut end = end.min(NAME_BYTES_MAX);
     while !user_agent.is_char_boundary(end) {
         end -= 1;
     }
-    let name = user_agent[..end].to_lowercase();
-    name.strip_suffix(".exe").map(str::to_owned).unwrap_or(name)
+    let mut name = Name { bytes: [0; NAME_BYTES_MAX], length: end };
+    name.bytes[..end].copy_from_slice(&user_agent.as_bytes()[..end]);
+    name.bytes.make_ascii_lowercase();
+    if name.ends_with(".exe") {
+        name.length -= ".exe".len();
+    }
+    name
 }
 
 /// What stands after the first `/`, up to a blank.

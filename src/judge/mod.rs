@@ -8,13 +8,16 @@
 //! A judge never sees a copy of a record, and what was found or observed in a request only once, whatever stages the
 //! request has. Its memory is bounded, and saved under its id together with the hash of what shapes it.
 
+pub mod anomaly;
 mod audit_id;
 mod certificate;
+mod chains;
 mod judges;
 mod minted;
 mod nodes;
 mod once;
 mod recent;
+mod risk;
 mod sighting;
 mod silence;
 mod storm;
@@ -24,7 +27,7 @@ mod two_networks;
 
 use serde_json::value::RawValue;
 
-use crate::alert::EventRef;
+use crate::alert::{EventRef, Severity};
 use crate::detect::needs::Needs;
 use crate::detect::observation::Observation;
 use crate::detect::{self, Finding, Findings};
@@ -42,7 +45,13 @@ pub fn built_in(config: &detect::Config) -> Vec<Box<dyn Judge>> {
         Box::new(certificate::SelfApproved::default()),
         Box::new(audit_id::ReusedAuditId::default()),
         Box::new(silence::Silence::default()),
+        Box::new(chains::Chains::default()),
     ]
+}
+
+/// What adds up all that the others find: to be asked last.
+pub fn last() -> Vec<Box<dyn Judge>> {
+    vec![Box::new(risk::Risk::default())]
 }
 
 /// Every rule of the built-in judges by its id, and what it must be shown.
@@ -55,7 +64,7 @@ pub fn needs(config: &detect::Config) -> Vec<(String, Needs)> {
 pub struct Case<'h> {
     /// Event time.
     pub time: Timestamp,
-    /// Who asked, as findings name him; empty when no request raised it.
+    /// Who asked, as findings name him; empty when he had no credential, or no request raised it.
     pub who: &'h str,
     /// What the request did was done.
     pub success: bool,
@@ -71,6 +80,11 @@ impl<'h> Case<'h> {
     /// What was found, by detectors and by the judges before this one.
     pub fn findings(&self) -> impl Iterator<Item = &'h Finding> {
         self.findings.iter().copied().chain(self.added)
+    }
+
+    /// Whether nothing grave was found in it, so that it may be learnt from. What only counts is not grave yet.
+    pub fn is_innocent(&self) -> bool {
+        self.findings().all(|finding| finding.severity < Severity::Medium || finding.rule.threshold.is_some())
     }
 
     /// What was observed under this name.

@@ -25,6 +25,7 @@ fn alert(id: &str, count: u64, severity: Severity) -> Alert {
             severity,
             text: String::new(),
             matched: vec![],
+            unusual: None,
         }],
         cluster: "prod".to_owned(),
         first_seen: Timestamp::from_micros(0),

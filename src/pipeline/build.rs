@@ -14,7 +14,7 @@ use crate::enrich::Enricher;
 use crate::enrich::place::Places;
 use crate::enrich::policy::Policies;
 use crate::enrich::trust::Trust;
-use crate::judge;
+use crate::judge::{self, anomaly};
 use crate::pipeline::{falco, rules};
 
 /// An analyzer that remembers nothing yet, with every built-in detector and judge, and the rules of the configuration.
@@ -28,11 +28,15 @@ pub fn analyzer(config: &Config) -> anyhow::Result<Analyzer> {
     if loaded.heads().next().is_some() {
         detectors.push(Box::new(Rules::new(loaded)));
     }
-    let judges = judge::built_in(&config.detection);
     let falco = falco::read(&config.rules.falco)?.falco;
     if !falco.is_empty() {
         detectors.push(Box::new(falco));
     }
+    let anomalies = anomaly::built_in().map_err(|problem| anyhow::anyhow!(problem.in_one_line()))?;
+    detectors.push(anomaly::detector(&anomalies));
+    let mut judges = judge::built_in(&config.detection);
+    judges.extend(anomaly::judges(&anomalies, config.detection.learning.seconds()));
+    judges.extend(judge::last());
     Ok(Analyzer::new(cluster, enricher(config)?, detectors).with_judges(judges))
 }
 

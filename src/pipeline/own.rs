@@ -14,6 +14,7 @@ pub(super) fn alert(cluster: &str, rule: &str, subject: &str, text: String, now:
         severity,
         text: text.clone(),
         matched: Vec::new(),
+        unusual: None,
     };
     Alert {
         id: id.to_string(),

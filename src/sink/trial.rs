@@ -13,8 +13,14 @@ pub fn alert(severity: Severity, cluster: &str, now: Timestamp) -> Alert {
     let text = |text: &str| text.to_owned();
     // From the range that documents use, so that it names nobody.
     let (rule, subject, address) = (text("test"), text("test"), text("192.0.2.1"));
-    let reason =
-        Reason { rule: rule.clone(), subject: subject.clone(), severity, text: text(SENTENCE), matched: Vec::new() };
+    let reason = Reason {
+        rule: rule.clone(),
+        subject: subject.clone(),
+        severity,
+        text: text(SENTENCE),
+        matched: Vec::new(),
+        unusual: None,
+    };
     let event = EventRef { audit_id: text("test"), stage: text("ResponseComplete"), time: now, source: "test".into() };
     Alert {
         id: format!("7e57{:060x}", now.micros()),

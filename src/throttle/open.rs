@@ -181,6 +181,7 @@ fn reason(finding: &Finding) -> Reason {
         severity: finding.severity,
         text: finding.text.clone(),
         matched: finding.matched.clone(),
+        unusual: finding.unusual.as_deref().cloned(),
     }
 }
 

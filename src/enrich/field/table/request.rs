@@ -27,6 +27,21 @@ const ACTIONS: &[&str] = &[
     "other",
 ];
 
+const EFFECTS: &[&str] = &[
+    "read",
+    "write",
+    "exec",
+    "attach",
+    "portforward",
+    "proxy",
+    "log",
+    "mint-token",
+    "approve-certificate",
+    "evict",
+    "ask-own-rights",
+    "other",
+];
+
 /// A part of what RBAC says allowed the request.
 fn granted(facts: &Facts<'_, '_>, part: impl Fn(RbacGrant<'_>) -> &str, see: See<'_>) -> bool {
     let Some(reason) = facts.event.annotation("authorization.k8s.io/reason") else { return false };
@@ -46,6 +61,8 @@ fn facts() -> Vec<Entry> {
     vec![
         row("request.action", Text, "exec", "what the request does, whatever its verb: a server-side apply that created is a create, an exec by WebSocket an exec",
             Fact(|facts, _, see| see(Value::Text(facts.action().word())))).of(ACTIONS),
+        row("request.effect", Text, "write", "what that comes to for what is asked about, as coarse as may be: get, list and watch read; create, update, patch and delete write",
+            Fact(|facts, _, see| see(Value::Text(facts.action().effect())))).of(EFFECTS),
         row("request.outcome", Text, "success", "what came of it: denied is a missing right, rejected an unacceptable request; unknown until it is said, and when the client went away before any answer",
             Fact(|facts, _, see| see(Value::Text(facts.outcome().word()))))
             .of(&["success", "denied", "rejected", "failed", "unknown"]),
