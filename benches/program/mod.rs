@@ -31,12 +31,17 @@ pub struct Memory {
 impl Program {
     /// Starts it over an empty log and waits until it reads that.
     pub fn start(receiver: &Receiver) -> Self {
+        Self::start_with(receiver, "{ audit: { file: { path: audit.log } } }")
+    }
+
+    /// Starts it with these sources, beside an empty log, and waits until it is ready.
+    pub fn start_with(receiver: &Receiver, sources: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("audit.log");
         std::fs::write(&log, "").unwrap();
         let lab = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/lab.yaml");
         let config = format!(
-            "{}\nstate: {:?}\nsources: {{ audit: {{ file: {{ path: {log:?} }} }} }}\n\
+            "{}\nstate: {:?}\nsources: {sources}\n\
              sinks: {{ webhook: {{ here: {{ url: \"http://{}/\" }} }} }}\nserver: {{ listen: \"127.0.0.1:0\" }}\n",
             std::fs::read_to_string(lab).unwrap(),
             folder.path().join("state"),
@@ -76,6 +81,15 @@ impl Program {
             line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() * 1024.0 / 1e6
         };
         Memory { now: megabytes("VmRSS:"), most: megabytes("VmHWM:") }
+    }
+
+    /// CPU time it has taken, of all its threads.
+    pub fn cpu(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
+        let ticks: u64 = fields[11..13].iter().map(|ticks| ticks.parse::<u64>().unwrap()).sum();
+        // The kernel counts in hundredths of a second for everybody, whatever its own clock does.
+        Duration::from_millis(ticks * 10)
     }
 
     fn get(&self, path: &str) -> String {
