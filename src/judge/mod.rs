@@ -12,6 +12,7 @@ pub mod anomaly;
 mod audit_id;
 mod certificate;
 mod chains;
+mod correlation;
 mod judges;
 mod minted;
 mod nodes;
@@ -33,6 +34,7 @@ use crate::detect::observation::Observation;
 use crate::detect::{self, Finding, Findings};
 use crate::event::Timestamp;
 
+pub use correlation::Correlations;
 pub use judges::{Judges, Memory};
 
 /// Every built-in judge.

@@ -14,7 +14,7 @@ use crate::enrich::Enricher;
 use crate::enrich::place::Places;
 use crate::enrich::policy::Policies;
 use crate::enrich::trust::Trust;
-use crate::judge::{self, anomaly};
+use crate::judge::{self, Correlations, anomaly};
 use crate::pipeline::{falco, rules};
 
 /// An analyzer that remembers nothing yet, with every built-in detector and judge, and the rules of the configuration.
@@ -25,8 +25,13 @@ pub fn analyzer(config: &Config) -> anyhow::Result<Analyzer> {
     let cluster = ClusterId::new(config.cluster.as_str());
     let mut detectors = detect::built_in(&config.detection);
     let loaded = rules::read(&config.rules)?;
-    if loaded.heads().next().is_some() {
-        detectors.push(Box::new(Rules::new(loaded)));
+    let rules = Rules::new(&loaded);
+    if !rules.is_empty() {
+        detectors.push(Box::new(rules));
+    }
+    let mut judges = judge::built_in(&config.detection);
+    if !loaded.correlations.is_empty() {
+        judges.push(Box::new(Correlations::new(loaded.correlations)));
     }
     let falco = falco::read(&config.rules.falco)?.falco;
     if !falco.is_empty() {

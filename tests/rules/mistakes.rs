@@ -109,6 +109,35 @@ fn rules_have_to_be_told_apart_and_filters_to_find_theirs() {
 }
 
 #[test]
+fn correlations_that_could_never_fire_are_refused() {
+    let good = "title: C\nname: c\ncorrelation:\n  type: event_count\n  rules: [a-rule]\n  group-by: [actor.name]\n  timespan: 5m\n  condition: {gte: 3}\n";
+    let check = |from: &str, to: &str, place: &str, message: &str, advice: &str| {
+        assert!(good.contains(from), "{from}");
+        let error = loaded(&[GOOD, &good.replace(from, to)], &Lists::new()).unwrap_err();
+        let expected = format!("rule-2.yml:{place}: ");
+        assert!(
+            error.starts_with(&expected) && error.contains(message) && error.contains(advice),
+            "{expected}\n{error}"
+        );
+    };
+    assert!(loaded(&[GOOD, good], &Lists::new()).is_ok());
+    check("event_count", "event_cuont", "4:9", "no correlation of type", "did you mean `event_count`?");
+    check("[a-rule]", "[b-rule]", "5:11", "no rule has the id or name `b-rule`", "did you mean `a-rule`?");
+    check("[a-rule]", "[c]", "1:1", "counts itself", "take it out");
+    check("actor.name", "actor.nmae", "6:14", "no field `actor.nmae`", "did you mean `actor.name`?");
+    check("5m", "five", "7:13", "no span of time", "`5m`");
+    check("5m", "2y", "7:13", "from a second to a year", "`7d`");
+    check("{gte: 3}", "{gte: 3, filed: x}", "8:23", "unknown key `filed`", "did you mean `field`?");
+    check("{gte: 3}", "{gte: 3, field: verb}", "8:30", "counts no values", "take `field` out");
+    check("{gte: 3}", "{gte: many}", "8:20", "no number", "to compare with");
+    check("{gte: 3}", "{gte: 20000}", "1:1", "no more than 10000", "ask for fewer");
+    check("{gte: 3}", "a-rule and b-rule", "8:14", "only temporal", "gte: 10");
+    check("event_count", "value_count", "8:14", "whose values are counted", "field: objectRef.name");
+    check("  timespan: 5m\n", "", "4:3", "`timespan` is missing", "docs/rules.md");
+    check("group-by", "group_by", "6:3", "unknown key `group_by`", "did you mean `group-by`?");
+}
+
+#[test]
 fn every_bad_document_is_told_at_once() {
     let bad = GOOD.replace("verb:", "verbs:");
     let error = loaded(&[&format!("{bad}---\n{}", GOOD.replace("A rule", "B rule")), &bad], &Lists::new()).unwrap_err();

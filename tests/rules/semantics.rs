@@ -22,7 +22,7 @@ fn check_on(event: &str, detection: &str, version: u32, expected: bool) {
         ("tools".to_owned(), list(&["kubectl*", "helm?"])),
     ]);
     let text = rule(detection, version);
-    let rules = Rules::new(loaded(&[&text], &lists).unwrap_or_else(|error| panic!("{detection}\n{error}")));
+    let rules = Rules::new(&loaded(&[&text], &lists).unwrap_or_else(|error| panic!("{detection}\n{error}")));
     assert_eq!(!findings(&rules, event).is_empty(), expected, "{detection}");
     // The second time from memory.
     assert_eq!(!findings(&rules, event).is_empty(), expected, "{detection}, seen before");
@@ -296,7 +296,7 @@ fn filters_narrow_the_rules_they_name() {
         (filter("any", "eve"), false),
         (filter("wide", "eve"), false),
     ] {
-        let rules = Rules::new(loaded(&[&wide, &filter], &Lists::new()).unwrap());
+        let rules = Rules::new(&loaded(&[&wide, &filter], &Lists::new()).unwrap());
         assert_eq!(!findings(&rules, POD).is_empty(), expected, "{filter}");
     }
 }
@@ -310,7 +310,7 @@ fn a_finding_says_what_it_rests_on_without_its_secrets() {
     let secret = POD
         .replace(r#""resource":"pods""#, r#""resource":"secrets""#)
         .replace("echo aGVsbG8ga3ViZWN0bCBleGVj", "kubectl");
-    let found = findings(&Rules::new(loaded(&[&text], &Lists::new()).unwrap()), &secret);
+    let found = findings(&Rules::new(&loaded(&[&text], &Lists::new()).unwrap()), &secret);
     let matched: Vec<_> =
         found[0].matched.iter().map(|matched| format!("{}={}", matched.field, matched.value)).collect();
     assert_eq!(

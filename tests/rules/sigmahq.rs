@@ -16,7 +16,7 @@ fn rules() -> Option<Rules> {
     let texts: Vec<_> = paths.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
     let texts: Vec<_> = texts.iter().map(String::as_str).collect();
     assert_eq!(texts.len(), 16);
-    Some(Rules::new(loaded(&texts, &Lists::new()).unwrap_or_else(|error| panic!("{error}"))))
+    Some(Rules::new(&loaded(&texts, &Lists::new()).unwrap_or_else(|error| panic!("{error}"))))
 }
 
 /// An event of this verb, resource with subresource, group, and more of it.

@@ -2,10 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::correlation::{Correlation, Counted, Draft, Linked, link};
 use super::expr::Expr;
 use super::mistake::Mistake;
 use super::read::{Document, Head, Lists, Narrowed, document};
-use crate::yaml::{self, Location, Outline, Problem};
+use crate::yaml::{self, Location, Node, Outline, Problem, Spanned};
 
 /// A rule file.
 #[derive(Debug, Clone)]
@@ -21,14 +22,19 @@ pub struct Sheet {
 pub struct Loaded {
     /// What stands around each rule, and what it says.
     pub(super) rules: Vec<(Head, Expr)>,
+    /// What rules that are counted come to together, what is counted before what counts it.
+    pub correlations: Vec<Correlation>,
+    /// Which rules are counted.
+    pub(super) counted: Vec<Counted>,
     /// What is allowed but probably not meant.
     pub warnings: Vec<Problem>,
 }
 
 impl Loaded {
-    /// What stands around each rule, in the order of the files.
+    /// What stands around each rule, in the order of the files, and then around each correlation.
     pub fn heads(&self) -> impl Iterator<Item = &Head> {
-        self.rules.iter().map(|(head, _)| head)
+        let correlations = self.correlations.iter().map(|correlation| &correlation.head);
+        self.rules.iter().map(|(head, _)| head).chain(correlations)
     }
 }
 
@@ -51,39 +57,77 @@ impl Place<'_, '_> {
 /// Everything that is wrong in them, one mistake a document.
 pub fn load(sheets: &[Sheet], lists: &Lists) -> Result<Loaded, Vec<Problem>> {
     let outlines: Vec<_> = sheets.iter().map(|sheet| Outline::new(&sheet.text, sheet.file.clone())).collect();
-    let (mut loaded, mut problems) = (Loaded::default(), Vec::new());
-    let (mut places, mut filters) = (Vec::new(), Vec::new());
+    let mut pile = Pile::default();
     for (sheet, outline) in sheets.iter().zip(&outlines) {
-        let documents = yaml::documents(&sheet.text, outline).unwrap_or_else(|problem| {
-            problems.push(problem);
-            Vec::new()
-        });
-        for node in &documents {
-            let mut warnings = Vec::new();
-            match document(node, lists, &mut warnings) {
-                Ok(Document::Rule { head, detection, at }) => {
-                    loaded.rules.push((*head, detection));
-                    places.push(Place { outline, at });
-                }
-                Ok(Document::Filter { rules, condition }) => filters.push((rules, condition, outline)),
-                Err(mistake) => problems.push(mistake.problem(outline)),
-            }
-            loaded.warnings.extend(warnings.into_iter().map(|mistake| mistake.problem(outline)));
+        match yaml::documents(&sheet.text, outline) {
+            Ok(documents) => documents.iter().for_each(|node| pile.add(node, outline, lists)),
+            Err(problem) => pile.problems.push(problem),
         }
     }
-    problems.extend(twofold(&loaded.rules, &places));
-    for (narrowed, condition, outline) in filters {
-        problems.extend(narrow(&mut loaded.rules, &narrowed, &condition, outline));
+    pile.put_together()
+}
+
+/// Documents as they were read.
+#[derive(Default)]
+struct Pile<'o, 't> {
+    rules: Vec<(Head, Expr)>,
+    rule_places: Vec<Place<'o, 't>>,
+    drafts: Vec<Draft>,
+    draft_places: Vec<Place<'o, 't>>,
+    filters: Vec<(Narrowed, Expr, &'o Outline<'t>)>,
+    problems: Vec<Problem>,
+    warnings: Vec<Problem>,
+}
+
+impl<'o, 't> Pile<'o, 't> {
+    fn add(&mut self, node: &Spanned<Node>, outline: &'o Outline<'t>, lists: &Lists) {
+        let mut warnings = Vec::new();
+        match document(node, lists, &mut warnings) {
+            Ok(Document::Rule { head, detection, at }) => {
+                self.rules.push((*head, detection));
+                self.rule_places.push(Place { outline, at });
+            }
+            Ok(Document::Correlation(draft)) => {
+                self.draft_places.push(Place { outline, at: draft.at });
+                self.drafts.push(*draft);
+            }
+            Ok(Document::Filter { rules, condition }) => self.filters.push((rules, condition, outline)),
+            Err(mistake) => self.problems.push(mistake.problem(outline)),
+        }
+        self.warnings.extend(warnings.into_iter().map(|mistake| mistake.problem(outline)));
     }
-    if problems.is_empty() { Ok(loaded) } else { Err(problems) }
+
+    fn put_together(mut self) -> Result<Loaded, Vec<Problem>> {
+        let heads: Vec<_> = self.rules.iter().map(|(head, _)| head).collect();
+        let drafted = self.drafts.iter().map(|draft| &draft.correlation.head);
+        let all = heads.iter().copied().chain(drafted).zip(self.rule_places.iter().chain(&self.draft_places));
+        self.problems.extend(twofold(all));
+        let mut linked = Linked::default();
+        // What is missing because it is wrong need not be told of as well.
+        if self.problems.is_empty() {
+            let told = |(at, mistake): (usize, Mistake)| mistake.problem(self.draft_places[at].outline);
+            match link(self.drafts, &heads) {
+                Ok(all) => linked = all,
+                Err(mistakes) => self.problems.extend(mistakes.into_iter().map(told)),
+            }
+        }
+        for (narrowed, condition, outline) in self.filters {
+            self.problems.extend(narrow(&mut self.rules, &narrowed, &condition, outline));
+        }
+        let Linked { correlations, counted } = linked;
+        match self.problems.is_empty() {
+            true => Ok(Loaded { rules: self.rules, correlations, counted, warnings: self.warnings }),
+            false => Err(self.problems),
+        }
+    }
 }
 
 /// Rules that others could not be told from.
-fn twofold(rules: &[(Head, Expr)], places: &[Place<'_, '_>]) -> Vec<Problem> {
+fn twofold<'a>(all: impl Iterator<Item = (&'a Head, &'a Place<'a, 'a>)>) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut ids: HashMap<&str, Place<'_, '_>> = HashMap::new();
     let mut names = HashSet::new();
-    for ((head, _), place) in rules.iter().zip(places) {
+    for (head, place) in all {
         if let Some(first) = ids.insert(&head.id, *place) {
             let message = format!("a rule with the id `{}` stands in {} already", head.id, first.outline.file());
             problems.push(place.wrong(message, "give each rule an `id` of its own, or load the file once"));

@@ -4,6 +4,7 @@
 //! wishes are looked at once an event; `index` says which rules an event can satisfy at all; `detector` raises what
 //! they find. How Sigma is understood here is written down in `docs/rules.md`.
 
+mod correlation;
 mod detector;
 mod expr;
 mod index;
@@ -24,10 +25,12 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-pub use detector::Rules;
+pub use correlation::{Condition, Correlation, Kind as CorrelationKind};
+pub use detector::{Rules, observed_as};
 pub use load::{Loaded, Sheet, load};
-pub use read::{Head, Lists, TestCase};
+pub use read::{COUNTED_MAX, Head, Lists, TestCase};
 pub use trial::{Clause, Mutant, Trial};
+pub use wanted::Operator;
 
 /// Values that a placeholder stands for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

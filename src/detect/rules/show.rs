@@ -81,6 +81,7 @@ impl Operator {
             Self::Gt => ">",
             Self::Gte => ">=",
             Self::Eq => "=",
+            Self::Neq => "!=",
         }
     }
 }

@@ -13,9 +13,9 @@ const ALIASES: &[(&str, &str)] = &[
     ("subresource", "objectRef.subresource"),
     ("namespace", "objectRef.namespace"),
     ("username", "user.username"),
-    ("capabilities", "requestObject.spec.containers.securityContext.capabilities.add"),
-    ("privileged", "requestObject.spec.containers.securityContext.privileged"),
-    ("hostPath", "requestObject.spec.volumes.hostPath"),
+    ("capabilities", "workload.capabilities"),
+    ("privileged", "workload.privileged"),
+    ("hostPath", "workload.host_paths"),
 ];
 
 /// The audit field that a short name means.
@@ -38,12 +38,30 @@ pub struct Correction {
     pub whole_objects: bool,
     /// Further verbs that do what one it names does.
     pub verbs: &'static [(&'static str, &'static str)],
+    /// Further fields that are true where one it names has a value.
+    pub flags: &'static [(&'static str, &'static str)],
 }
 
 /// SigmaHQ's rules that would miss what they are for, or say of one thing that it is another.
 const CORRECTIONS: &[Correction] = &[
     // `kubectl exec` has been a WebSocket `get` since 1.30.
-    Correction { id: "a1b0ca4e-7835-413e-8471-3ff2b8a66be6", whole_objects: false, verbs: &[("create", "get")] },
+    Correction {
+        id: "a1b0ca4e-7835-413e-8471-3ff2b8a66be6",
+        whole_objects: false,
+        verbs: &[("create", "get")],
+        flags: &[],
+    },
+    // Its description names privileged containers and the node's namespaces; capabilities are the least of it.
+    Correction {
+        id: "c5cd1b20-36bb-488d-8c05-486be3d0cb97",
+        whole_objects: true,
+        verbs: &[],
+        flags: &[
+            ("workload.capabilities", "workload.privileged"),
+            ("workload.capabilities", "workload.host_network"),
+            ("workload.capabilities", "workload.host_pid"),
+        ],
+    },
     // Status updates of the job controller are no modification.
     whole_objects("0c9b3bda-41a6-4442-9345-356ae86343dc"),
     // Bindings, evictions and execs are no new pods.
@@ -61,11 +79,11 @@ const CORRECTIONS: &[Correction] = &[
 ];
 
 const fn whole_objects(id: &'static str) -> Correction {
-    Correction { id, whole_objects: true, verbs: &[("delete", "deletecollection")] }
+    Correction { id, whole_objects: true, verbs: &[("delete", "deletecollection")], flags: &[] }
 }
 
 const fn deletes_all(id: &'static str) -> Correction {
-    Correction { id, whole_objects: false, verbs: &[("delete", "deletecollection")] }
+    Correction { id, whole_objects: false, verbs: &[("delete", "deletecollection")], flags: &[] }
 }
 
 /// How the rule of this id is corrected.
@@ -96,6 +114,7 @@ const FILLED_IN: &[&str] = &[
     "requestObject",
     "annotations",
     "impersonatedUser",
+    "authenticationMetadata",
     "objectRef.name",
     "objectRef.uid",
     "objectRef.resourceVersion",
@@ -111,12 +130,15 @@ const WORKED_OUT: &[&str] = &[
     "actor.impersonated_kind",
     "actor.impersonated_groups",
     "actor.impersonated_admin",
+    "body",
     "workload",
     "grant",
     "token",
     "csr",
     "webhook",
     "policy",
+    "service",
+    "ingress",
 ];
 
 impl Late {

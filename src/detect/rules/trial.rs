@@ -55,7 +55,7 @@ impl Loaded {
 impl Trial {
     fn new(head: &Head, expr: Expr) -> Self {
         let rules = vec![(head.clone(), expr.clone())];
-        Self { head: head.clone(), expr, rules: Rules::new(Loaded { rules, ..Loaded::default() }) }
+        Self { head: head.clone(), expr, rules: Rules::new(&Loaded { rules, ..Loaded::default() }) }
     }
 
     /// Whether the rule finds something in an event.

@@ -52,11 +52,18 @@ pub struct Comparison {
 /// The ways to compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operator {
+    /// Less.
     Lt,
+    /// Less, or the same.
     Lte,
+    /// More.
     Gt,
+    /// More, or the same.
     Gte,
+    /// The same.
     Eq,
+    /// Another one.
+    Neq,
 }
 
 impl Comparison {
@@ -69,6 +76,7 @@ impl Comparison {
             Operator::Gt => order == Ordering::Greater,
             Operator::Gte => order != Ordering::Less,
             Operator::Eq => order == Ordering::Equal,
+            Operator::Neq => order != Ordering::Equal,
         }
     }
 }

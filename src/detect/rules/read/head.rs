@@ -1,8 +1,11 @@
 //! What stands around the detection: who wrote the rule, how grave it is, what to do.
 
+use std::sync::Arc;
+
 use super::{Context, Entries, get, items, text_of};
 use crate::alert::Severity;
 use crate::detect::rules::mistake::{Mistake, Result};
+use crate::detect::{Credit, Rule};
 use crate::yaml::{Location, Node, Spanned, nearest};
 
 /// The keys of a document. Others are the author's own, unless they look like one of these mistyped.
@@ -78,6 +81,19 @@ pub struct Head {
 }
 
 impl Head {
+    /// The rule that findings name.
+    pub fn rule(&self) -> Arc<Rule> {
+        let credit = Credit {
+            author: self.author.clone(),
+            license: self.license.clone(),
+            references: self.references.clone(),
+            false_positives: self.false_positives.clone(),
+            runbook: self.runbook.clone(),
+        };
+        let (id, title, techniques) = (self.id.clone(), self.title.clone(), self.techniques.clone());
+        Arc::new(Rule { id, title, techniques, threshold: None, credit })
+    }
+
     /// Whether correlations and filters mean this rule.
     pub fn is(&self, named: &str) -> bool {
         self.id.eq_ignore_ascii_case(named) || self.name.as_deref() == Some(named)

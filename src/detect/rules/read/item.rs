@@ -32,7 +32,7 @@ pub fn item(key: &Spanned<String>, value: &Spanned<Node>, inside: Inside, contex
 }
 
 /// The item of a name and modifiers that are already read.
-pub fn described(
+fn described(
     name: &str,
     modifiers: &Modifiers,
     value: &Spanned<Node>,
@@ -60,13 +60,23 @@ pub fn described(
     let whole = values(value, modifiers, inside, context)?;
     let whole = whole.into_iter().map(|wanted| with_corrected_verbs(&name, wanted, modifiers, context)).collect();
     lint(&name, modifiers, at, context);
-    finish(
-        linked(whole, modifiers.all, |wanted| {
-            let wish = Wish::Value(AnyOf::new(wanted));
-            Expr::Item(Item { name: name.clone(), subject: subject.clone(), wish, late })
-        }),
-        modifiers,
-    )
+    let item = linked(whole, modifiers.all, |wanted| {
+        let wish = Wish::Value(AnyOf::new(wanted));
+        Expr::Item(Item { name: name.clone(), subject: subject.clone(), wish, late })
+    });
+    finish(with_corrected_flags(item, &name, at, context)?, modifiers)
+}
+
+/// The item, or one of the flags that a correction puts beside it.
+fn with_corrected_flags(item: Expr, name: &str, at: Location, context: &Context<'_>) -> Result<Expr> {
+    let flags = context.correction.map_or(&[][..], |correction| correction.flags);
+    let mut any = vec![item];
+    for (_, flag) in flags.iter().filter(|(named, _)| *named == name) {
+        let (subject, name) = subject(flag, at, Inside::Event, context)?;
+        let wish = Wish::Value(AnyOf::new(vec![Wanted::Bool(true)]));
+        any.push(Expr::Item(Item { late: Late::of(&name), name, subject, wish }));
+    }
+    Ok(if any.len() == 1 { any.remove(0) } else { Expr::Some(1, any) })
 }
 
 /// A keyword is looked for in every text of the event; without a place of its own, anywhere in it.

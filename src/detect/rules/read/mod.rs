@@ -2,6 +2,7 @@
 
 mod array;
 mod condition;
+mod correlation;
 mod detection;
 mod encode;
 mod head;
@@ -11,6 +12,7 @@ mod placeholder;
 mod rule;
 mod values;
 
+pub use correlation::COUNTED_MAX;
 pub use head::{Head, TestCase};
 pub use placeholder::Lists;
 pub use rule::{Document, Narrowed, document};

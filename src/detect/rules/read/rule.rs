@@ -2,9 +2,11 @@
 
 use std::cell::RefCell;
 
+use super::correlation;
 use super::detection::{body, detection};
 use super::head::{Head, head, understand};
 use super::{Context, Entries, Inside, Lists, entries, get, items, text_of};
+use crate::detect::rules::correlation::Draft;
 use crate::detect::rules::expr::{Expr, Item, Wish};
 use crate::detect::rules::mistake::{Mistake, Result};
 use crate::detect::rules::subject::Subject;
@@ -18,6 +20,8 @@ use crate::yaml::{Location, Node, Spanned};
 pub enum Document {
     /// Looks at one event.
     Rule { head: Box<Head>, detection: Expr, at: Location },
+    /// Counts what rules find.
+    Correlation(Box<Draft>),
     /// Narrows rules.
     Filter { rules: Narrowed, condition: Expr },
 }
@@ -39,9 +43,10 @@ pub fn document(node: &Spanned<Node>, lists: &Lists, warnings: &mut Vec<Mistake>
     let read = match (get(entries, "detection"), get(entries, "correlation"), get(entries, "filter")) {
         (Some(detection), None, None) => rule(entries, detection, node.referenced, &mut context),
         (None, None, Some(filter)) => narrowing(entries, filter, node.referenced, &context),
-        (None, Some(correlation), None) => {
-            let advice = "take it out for now: what it counts would never be told";
-            Err(Mistake::new(correlation.referenced, "correlations are not supported yet", advice))
+        (None, Some(stated), None) => {
+            let draft = correlation::correlation(entries, stated, node.referenced)?;
+            correlation::check_counts(&draft)?;
+            Ok(Document::Correlation(Box::new(draft)))
         }
         (None, None, None) => {
             let advice = "add `detection:` with selections and a condition, `correlation:` or `filter:`";
