@@ -217,3 +217,72 @@ fn mark(logic: &Logic, steps: &[Option<usize>], used: &mut [bool; STEPS.len()]) 
         Logic::All(all) | Logic::Some(_, all) => all.iter().for_each(|logic| mark(logic, steps, used)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::path::Path;
+
+    use super::*;
+    use crate::batch::Framing;
+    use crate::decode::{Record, decode};
+    use crate::detect::rules::{Lists, Sheet, load};
+
+    /// Detections whose parts depend on several steps at once, joined in every way.
+    const DETECTIONS: [&str; 10] = [
+        "{s: {verb: get, user.username|startswith: 'system:serviceaccount'}, t: {verb: list, user.username: alice@corp.example}, condition: s or t}",
+        "{s: {request.action: [get, list]}, t: {actor.kind: human}, u: {objectRef.namespace: kube-system}, condition: 2 of them}",
+        "{s: {request.action: [get, list]}, t: {actor.kind: human}, u: {objectRef.namespace: kube-system}, condition: not 2 of them}",
+        "{s: {objectRef.resource: secrets}, t: {userAgent|contains: kubectl}, condition: s and not t}",
+        "{s: {request.outcome: denied}, t: {client.trusted: 'true'}, condition: s and t}",
+        "{s: {responseStatus.code|gte: 400}, t: {verb: patch, objectRef.subresource: null}, condition: s or t}",
+        "{s: {objectRef.resource: pods, objectRef.subresource|exists: true}, condition: s}",
+        "{s: {stage: RequestReceived}, t: {responseStatus.code: 200}, condition: not s and not t}",
+        "{s: {userAgent: null}, t: {objectRef.namespace: null}, u: {sourceIPs|cidr: 10.0.0.0/8}, condition: (s or t) and not u}",
+        "{s: {user.username|fieldref|contains: objectRef.namespace}, t: {verb|neq: watch}, condition: s and t}",
+    ];
+
+    fn log(server: &str) -> Vec<u8> {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/attacks-{server}.log.gz"));
+        let mut bytes = Vec::new();
+        flate2::read::MultiGzDecoder::new(std::fs::File::open(path).unwrap()).read_to_end(&mut bytes).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn no_rule_that_holds_is_ever_ruled_out() {
+        let head = "logsource: {product: kubernetes, service: audit}";
+        let text = DETECTIONS
+            .iter()
+            .zip(1..)
+            .map(|(detection, number)| format!("---\ntitle: R{number}\n{head}\ndetection: {detection}\n"));
+        let sheet = Sheet { file: "r.yml".to_owned(), text: text.collect() };
+        let loaded = load(&[sheet], &Lists::new()).unwrap();
+        let mut program = Program::default();
+        loaded.rules.iter().for_each(|(_, detection)| program.add(detection));
+        let (mut index, mut seen) = (Index::new(&program), Seen::of(&program));
+        let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/lab.yaml");
+        let config = crate::config::Config::load_without_sources(&config).unwrap();
+        let mut enricher = crate::pipeline::enricher(&config).unwrap();
+        let mut held = [0_u32; DETECTIONS.len()];
+        let mut left = 0;
+        for bytes in ["cp-1", "cp-2"].map(log) {
+            decode(&bytes, Framing::Lines, &mut |record| {
+                let Record::Event(event) = record else { return };
+                let facts = enricher.facts(&event);
+                seen.clear();
+                let remaining = index.candidates(&program, &facts, &mut seen);
+                left += remaining.rules.len();
+                for (rule, count) in held.iter_mut().enumerate() {
+                    seen.clear();
+                    let holds = program.holds(rule, &facts, &mut seen);
+                    *count += u32::from(holds);
+                    assert!(!holds || remaining.rules.contains(&(rule as u32)), "R{}: {event:?}", rule + 1);
+                }
+            });
+        }
+        assert!(held.iter().all(|count| *count > 0), "each holds of some event: {held:?}");
+        let held: u32 = held.iter().sum();
+        assert!(left as u32 <= held + held / 10, "nearly all that cannot hold is ruled out: {left} of {held}");
+    }
+}
