@@ -4,6 +4,8 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
+// Each bench uses its part of it.
+#[allow(dead_code)]
 mod program;
 mod quiet;
 

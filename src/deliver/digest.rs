@@ -77,6 +77,7 @@ impl Digest {
             rule,
             severity,
             matched: Vec::new(),
+            unusual: None,
         };
         Some(Alert {
             id: self.ids.finalize().iter().map(|byte| format!("{byte:02x}")).collect(),

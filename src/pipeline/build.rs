@@ -39,7 +39,6 @@ pub fn analyzer(config: &Config) -> anyhow::Result<Analyzer> {
     }
     let anomalies = anomaly::built_in().map_err(|problem| anyhow::anyhow!(problem.in_one_line()))?;
     detectors.push(anomaly::detector(&anomalies));
-    let mut judges = judge::built_in(&config.detection);
     judges.extend(anomaly::judges(&anomalies, config.detection.learning.seconds()));
     judges.extend(judge::last());
     Ok(Analyzer::new(cluster, enricher(config)?, detectors).with_judges(judges))
