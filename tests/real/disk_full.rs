@@ -126,17 +126,17 @@ fn a_disk_that_others_filled_costs_nothing_once_there_is_room() {
     let (state, outbox) = open(&volume.state(), 256 << 10);
     let snapshots = SnapshotStore::open(&state, &ClusterId::new("prod")).unwrap();
     snapshots.begin_life().unwrap();
-    snapshots.save(b"before").unwrap();
+    snapshots.save(&[b"before"]).unwrap();
     outbox.append(&mut [alert(0)]).unwrap();
     let filler = volume.fill();
-    assert!(matches!(snapshots.save(&vec![7; 100_000]), Err(SaveError::Full)));
+    assert!(matches!(snapshots.save(&[&[7; 100_000]]), Err(SaveError::Full)));
     assert_eq!(snapshots.load().unwrap().payload.as_deref(), Some(&b"before"[..]));
     let refused = append_until_full(&outbox, 1);
     assert!(refused > 5, "the ballast took {refused}");
     fs::remove_file(filler).unwrap();
     outbox.append(&mut [alert(refused)]).unwrap();
     assert!(state.has_ballast(), "kept back again");
-    snapshots.save(&vec![7; 100_000]).unwrap();
+    snapshots.save(&[&[7; 100_000]]).unwrap();
     assert_eq!(take_all(&outbox), expected(0..refused + 1));
 }
 
