@@ -15,6 +15,8 @@ use crate::source::{Outlet, Source};
 use crate::state::StateDir;
 
 /// A source as configured. What it holds open outlasts a life.
+// Which is the largest depends on the features; there is one for each source.
+#[allow(clippy::large_enum_variant)]
 pub(super) enum Configured {
     File(FileSource),
     Spool(SpoolSource),
