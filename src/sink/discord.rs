@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use reqwest::header::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::facts::{facts, is_closing, turn};
+use super::facts::{facts, turn};
 use super::http::{Answer, Client, Endpoint, Tls};
+use super::messages::Messages;
 use super::settings::{FileSetting, settings};
 use super::single::{Single, one_by_one};
 use super::text::shape;
@@ -60,25 +60,19 @@ settings!(Discord, folds, to: |config| Endpoint::shown(config.url.as_ref()), fil
 
 /// Posts each alert by itself.
 #[derive(Debug)]
-pub struct Discord {
-    client: Client,
-    closings: bool,
-}
+pub struct Discord(Messages);
 
 impl Discord {
     /// Prepares the sink. Fails when a file is missing or useless, or the address is set twice or not at all.
     pub fn new(config: &Config) -> anyhow::Result<Self> {
         let client = Client::secret(config.url.as_ref(), config.url_file.as_deref(), &config.tls)?;
-        Ok(Self { client: client.with_query("wait", "true"), closings: config.closings })
+        Ok(Self(Messages::new(client.with_query("wait", "true"), config.closings)))
     }
 }
 
 impl Single for Discord {
     async fn send_one(&mut self, alert: &Alert) -> Result<(), SendError> {
-        if is_closing(alert) && !self.closings {
-            return Ok(());
-        }
-        taken(self.client.post_json("", HeaderMap::new(), &message(alert)).await?)
+        self.0.post(alert, message, taken).await
     }
 }
 
@@ -89,7 +83,7 @@ impl Sink for Discord {
 
     /// Connects without sending a message; whether the webhook is right is seen by `sinks test`.
     async fn check(&self) -> anyhow::Result<String> {
-        self.client.reach().await
+        self.0.reach().await
     }
 }
 

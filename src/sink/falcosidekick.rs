@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use reqwest::header::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::facts::{is_closing, turn};
-use super::http::{Auth, Client, Endpoint, Headers, Tls};
+use super::facts::turn;
+use super::http::{Answer, Auth, Client, Endpoint, Headers, Tls};
+use super::messages::Messages;
 use super::settings::{FileSetting, settings};
 use super::single::{Single, one_by_one};
 use super::text::cut;
@@ -53,26 +53,19 @@ settings!(Falcosidekick, to: |config| config.url.origin().to_owned(), files: |co
 
 /// Posts each alert by itself.
 #[derive(Debug)]
-pub struct Falcosidekick {
-    client: Client,
-    closings: bool,
-}
+pub struct Falcosidekick(Messages);
 
 impl Falcosidekick {
     /// Prepares the sink. Fails when a file is missing or useless.
     pub fn new(config: &Config) -> anyhow::Result<Self> {
         let client = Client::new(&config.url, &config.headers, &config.auth, &config.tls)?;
-        Ok(Self { client, closings: config.closings })
+        Ok(Self(Messages::new(client, config.closings)))
     }
 }
 
 impl Single for Falcosidekick {
     async fn send_one(&mut self, alert: &Alert) -> Result<(), SendError> {
-        if is_closing(alert) && !self.closings {
-            return Ok(());
-        }
-        let answer = self.client.post_json("", HeaderMap::new(), &event(alert)).await?;
-        if answer.is_success() { Ok(()) } else { Err(answer.into_error()) }
+        self.0.post(alert, event, taken).await
     }
 }
 
@@ -83,8 +76,12 @@ impl Sink for Falcosidekick {
 
     /// Connects without sending an event.
     async fn check(&self) -> anyhow::Result<String> {
-        self.client.reach().await
+        self.0.reach().await
     }
+}
+
+fn taken(answer: Answer) -> Result<(), SendError> {
+    if answer.is_success() { Ok(()) } else { Err(answer.into_error()) }
 }
 
 fn event(alert: &Alert) -> Value {

@@ -12,6 +12,7 @@ pub mod http;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod loki;
+mod messages;
 pub mod opsgenie;
 pub mod otlp;
 pub mod pagerduty;
