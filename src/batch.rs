@@ -147,6 +147,8 @@ pub struct Notice {
 /// What a source can say.
 #[derive(Debug, Clone)]
 pub enum NoticeKind {
+    /// Reading begins here for the first time.
+    Begun,
     /// Nothing more to read now, or nothing that can be read: do not wait for this source.
     AtEnd,
     /// Records were lost before we could read them; what comes next in this source is on the far side of the gap.
@@ -186,6 +188,7 @@ impl NoticeKind {
     /// One word for ids, metrics and the like.
     pub fn word(&self) -> &'static str {
         match self {
+            Self::Begun => "begun",
             Self::AtEnd => "at-end",
             Self::Gap { .. } => "gap",
             Self::Oversized { .. } => "oversized",

@@ -68,7 +68,7 @@ impl Reading {
             Input::Notice(notice) => {
                 self.position = notice.upto.or(self.position.take());
                 self.at_end = matches!(notice.kind, NoticeKind::AtEnd);
-                if !self.at_end {
+                if !matches!(notice.kind, NoticeKind::Begun | NoticeKind::AtEnd) {
                     self.said.push(format!("<{}>", notice.kind.word()));
                     self.notices.push(notice.kind);
                 }

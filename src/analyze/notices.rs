@@ -60,7 +60,7 @@ impl Analyzer {
         let key = notice_key(notice, memory.newest);
         let rules = &self.source_rules;
         let (rule, severity, text) = match &notice.kind {
-            NoticeKind::AtEnd => return,
+            NoticeKind::Begun | NoticeKind::AtEnd => return,
             NoticeKind::Gap { detail } => {
                 // The far side of the gap is not known before the next event: it waits for that one.
                 let from = memory.newest.map_or("the beginning".to_owned(), |newest| newest.to_string());

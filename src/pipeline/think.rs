@@ -139,7 +139,7 @@ impl Thinker {
         }
         // What has not been analyzed is read again by the next start. Saved even when nothing has changed: a start that
         // no snapshot followed counts as a death.
-        let _ = self.save(Vec::new());
+        let _ = self.save(Vec::new(), false);
         Ok(Ended::Stopped)
     }
 
@@ -156,7 +156,7 @@ impl Thinker {
                     return Ok(());
                 }
                 self.analyzer.meet(&source);
-                self.save(vec![(answer, position)])
+                self.save(vec![(answer, position)], true)
             }
             Parcel::Input { number, input, room } => {
                 self.last = number;
@@ -182,11 +182,11 @@ impl Thinker {
             }
             self.waiting.remove(&rider.number);
             self.changed = true;
-            // Without a position the next start would begin with the live file and miss what is rotated until then.
-            self.save_soon |= new;
             self.count(input.source(), &out);
-            let due = self.save_soon || self.saved_at.elapsed() >= SAVE_EVERY;
-            if self.tell(out).is_err() || (due && self.save(Vec::new()).is_err()) {
+            let due = new || self.save_soon || self.saved_at.elapsed() >= SAVE_EVERY;
+            // Without a position the next start would begin with the live file and miss what is rotated until then.
+            let needed = new && self.analyzer.position(input.source()).is_some();
+            if self.tell(out).is_err() || (due && self.save(Vec::new(), needed).is_err()) {
                 return Ok(Some(Ended::Stopped));
             }
             if self.stop.is_cancelled() {
@@ -229,7 +229,7 @@ impl Thinker {
         // Others may have written to the outbox, which keeps all that came after our last two snapshots.
         self.changed |= self.outbox.end() != self.saved_end;
         if self.changed && (self.save_soon || self.saved_at.elapsed() >= SAVE_EVERY) {
-            self.save(Vec::new())?;
+            self.save(Vec::new(), false)?;
         }
         self.outbox.observe();
         self.observe(now);
@@ -244,7 +244,7 @@ impl Thinker {
         self.writer.send(message).map_err(|_| HungUp)
     }
 
-    fn save(&mut self, answers: Vec<Answer>) -> Result<(), HungUp> {
+    fn save(&mut self, answers: Vec<Answer>, needed: bool) -> Result<(), HungUp> {
         self.saved_at = Instant::now();
         self.saved_end = self.outbox.end();
         self.save_soon = false;
@@ -257,10 +257,12 @@ impl Thinker {
                 return Ok(());
             }
         };
-        if self.careful.take().is_some_and(|careful| careful.in_hand.clear().is_err()) {
+        // One that only says where reading begins is no proof that what was died of is passed.
+        let careful = if needed { None } else { self.careful.take() };
+        if careful.is_some_and(|careful| careful.in_hand.clear().is_err()) {
             tracing::warn!("the note of the record in hand could not be removed");
         }
-        self.writer.send(Message::Save(Save { snapshot, covers, answers })).map_err(|_| HungUp)
+        self.writer.send(Message::Save(Save { snapshot, covers, needed, answers })).map_err(|_| HungUp)
     }
 
     fn count(&self, source: &SourceId, out: &Output) {

@@ -41,6 +41,8 @@ pub(super) struct Save {
     pub(super) snapshot: Snapshot,
     /// The snapshot covers every input up to this number.
     pub(super) covers: u64,
+    /// Nothing may be told before it is saved.
+    pub(super) needed: bool,
     /// Sources that may begin once it is saved.
     pub(super) answers: Vec<(oneshot::Sender<Option<Position>>, Option<Position>)>,
 }
@@ -162,7 +164,7 @@ impl Writer {
         }
     }
 
-    /// Saves a snapshot; one that sources wait for is tried until it is there.
+    /// Saves a snapshot; one that is needed is tried until it is there.
     fn save(&mut self, save: Save) -> anyhow::Result<()> {
         let end = self.outbox.end();
         let ends = [end.to_le_bytes(), self.newest_end.to_le_bytes()].concat();
@@ -173,7 +175,7 @@ impl Writer {
                 Ok(_) => break,
                 Err(SaveError::Full) => {
                     self.metrics.snapshots.get_or_create(&ByResult { result: "failed" }).inc();
-                    if save.answers.is_empty() || self.stop.is_cancelled() {
+                    if !save.needed || self.stop.is_cancelled() {
                         return Ok(());
                     }
                     self.outbox.wait_for_room(FULL_RETRY);

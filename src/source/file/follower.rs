@@ -322,13 +322,25 @@ impl Follower {
             Some(Before::Truncated(detail)) => NoticeKind::Truncated { detail },
             None => {
                 // Until something of the new file is read, the end of the last one says better where we are.
-                self.mark.get_or_insert(start);
+                if self.mark.is_none() {
+                    self.say_begin(start, place);
+                }
                 return;
             }
         };
         tracing::warn!(source = %self.orders.source, notice = ?kind, "log file does not go on where reading ended");
         self.mark = Some(start);
         self.outgoing.push_back(self.notice(place, kind));
+    }
+
+    /// Says on a first start where reading begins, before anything that was read: should we die before the first
+    /// snapshot, what is rotated until the next start would otherwise pass for backups that nobody asked for.
+    fn say_begin(&mut self, start: Mark, place: Place) {
+        let is_told = !start.head.is_unknown();
+        self.mark = Some(start);
+        if is_told {
+            self.outgoing.push_back(self.notice(place, NoticeKind::Begun));
+        }
     }
 
     /// The file being read cannot be read on.

@@ -133,7 +133,7 @@ impl Told {
     /// What a source has to say, if a sender can tell it.
     pub fn of(at: &Place, kind: &NoticeKind) -> Option<Self> {
         let kind = match kind.clone() {
-            NoticeKind::AtEnd | NoticeKind::Poison { .. } => return None,
+            NoticeKind::Begun | NoticeKind::AtEnd | NoticeKind::Poison { .. } => return None,
             NoticeKind::Gap { detail } => ToldKind::Gap { detail },
             NoticeKind::Oversized { length, prefix, sha256 } => ToldKind::Oversized { length, prefix, sha256 },
             NoticeKind::Torn { bytes } => ToldKind::Torn { bytes },
