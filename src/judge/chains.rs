@@ -8,6 +8,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::recent::Recent;
 use super::{Case, Judge};
 use crate::alert::{EventRef, Severity};
+use crate::detect::needs::Needs;
 use crate::detect::steps::STEP;
 use crate::detect::{Finding, Findings, Rule};
 use crate::event::Timestamp;
@@ -110,6 +111,10 @@ impl Judge for Chains {
 
     fn shape(&self) -> String {
         "1".to_owned()
+    }
+
+    fn needs(&self) -> Vec<(String, Needs)> {
+        self.chains.iter().map(|chain| (chain.rule.id.clone(), Needs::everything())).collect()
     }
 
     fn judge(&mut self, case: &Case<'_>, verdict: &mut Findings) {

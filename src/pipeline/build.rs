@@ -14,7 +14,8 @@ use crate::enrich::Enricher;
 use crate::enrich::place::Places;
 use crate::enrich::policy::Policies;
 use crate::enrich::trust::Trust;
-use crate::judge::{self, Correlations, anomaly};
+use crate::judge::anomaly::{self, Anomaly};
+use crate::judge::{self, Correlations};
 use crate::pipeline::{falco, rules};
 
 /// An analyzer that remembers nothing yet, with every built-in detector and judge, and the rules of the configuration.
@@ -37,7 +38,7 @@ pub fn analyzer(config: &Config) -> anyhow::Result<Analyzer> {
     if !falco.is_empty() {
         detectors.push(Box::new(falco));
     }
-    let anomalies = anomaly::built_in().map_err(|problem| anyhow::anyhow!(problem.in_one_line()))?;
+    let anomalies = anomalies()?;
     detectors.push(anomaly::detector(&anomalies));
     judges.extend(anomaly::judges(&anomalies, config.detection.learning.seconds()));
     judges.extend(judge::last());
@@ -57,6 +58,18 @@ pub fn needs(config: &Config) -> Vec<(String, Needs)> {
     let mut needs = detect::needs(&config.detection);
     needs.extend(judge::needs(&config.detection));
     needs
+}
+
+/// The ids of the documents about unusual values.
+///
+/// # Errors
+/// None: a test reads the documents that come with the program.
+pub fn anomaly_ids() -> anyhow::Result<Vec<String>> {
+    Ok(anomalies()?.iter().map(|document| document.id().to_owned()).collect())
+}
+
+fn anomalies() -> anyhow::Result<Vec<Anomaly>> {
+    anomaly::built_in().map_err(|problem| anyhow::anyhow!(problem.in_one_line()))
 }
 
 /// What works out facts, as configured.

@@ -46,7 +46,7 @@ use receive::Receiving;
 use think::{Ended, Thinker};
 use write::Writer;
 
-pub use build::{analyzer, analyzer_of, enricher, needs};
+pub use build::{analyzer, analyzer_of, anomaly_ids, enricher, needs};
 pub use carry::forward;
 
 /// Messages from the thinker to the writer that may wait. Beyond it the thinker waits, and so the sources.

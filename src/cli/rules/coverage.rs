@@ -57,6 +57,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<Outcome> {
     let (config, loaded) = options.chosen.load()?;
     let mut ids: BTreeSet<String> = pipeline::needs(&config).into_iter().map(|(id, _)| id).collect();
     ids.extend(loaded.heads().map(|head| head.id.clone()));
+    ids.extend(pipeline::anomaly_ids()?);
     let judged: Vec<_> = techniques().map(|technique| judged(technique, &ids, &loaded)).collect();
     let mut out = anstream::stdout().lock();
     if !options.blind {
@@ -140,7 +141,7 @@ fn by_tactic(judged: &[(Technique, Sight, String)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
+    use crate::config::{Config, Rules};
 
     #[test]
     fn every_technique_names_its_rules_or_a_reason() {
@@ -157,10 +158,14 @@ mod tests {
 
     #[test]
     fn the_table_names_rules_that_there_are() {
-        let built_in: BTreeSet<_> = pipeline::needs(&Config::default()).into_iter().map(|(id, _)| id).collect();
+        let mut known: BTreeSet<_> = pipeline::needs(&Config::default()).into_iter().map(|(id, _)| id).collect();
+        known.extend(pipeline::anomaly_ids().unwrap());
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("rules");
+        let loaded = pipeline::rules::read(&Rules { folders: vec![folder], ..Rules::default() }).unwrap();
+        known.extend(loaded.heads().map(|head| head.id.clone()));
         for technique in techniques() {
             for rule in technique.rules {
-                assert!(built_in.contains(rule), "{}: there is no rule `{rule}`", technique.id);
+                assert!(known.contains(rule), "{}: there is no rule `{rule}`", technique.id);
             }
         }
     }

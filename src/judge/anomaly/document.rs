@@ -161,6 +161,11 @@ impl Anomaly {
         })
     }
 
+    /// The id of its rule.
+    pub fn id(&self) -> &str {
+        &self.rule.id
+    }
+
     /// How long a baseline learns before it speaks, seconds.
     pub(super) fn learning(&self, configured: i64) -> i64 {
         self.learning.unwrap_or(configured)
