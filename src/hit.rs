@@ -72,9 +72,10 @@ impl Hit {
         }
     }
 
-    /// Whether nothing was found, and all that was observed is judged once a minute.
+    /// Whether all that was found and observed counts once a minute.
     pub fn is_minutely(&self) -> bool {
-        self.findings.is_empty() && self.observed.iter().all(|observation| observation.once.is_some())
+        self.findings.iter().all(|finding| finding.once.is_some())
+            && self.observed.iter().all(|observation| observation.once.is_some())
     }
 
     /// The order in which hits are taken, whatever the order they were read in.

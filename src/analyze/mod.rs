@@ -192,6 +192,7 @@ impl Analyzer {
         if !minutely && !self.throttle.first_sight(&held.hit) {
             return;
         }
+        self.judges.pass_over_repeats(&mut held.hit);
         if !self.throttle.was_judged(&held.hit) {
             self.judges.judge(&mut held.hit, self.throttle.requests());
         }

@@ -39,7 +39,7 @@ impl Deed {
             true => Self::of_resource(facts),
             false => Self::of_path(facts),
         };
-        if deed >= Self::Change && is_dry_run(facts.event.request_uri()) { Self::Read } else { deed }
+        if deed >= Self::Change && is_dry_run(facts.event) { Self::Read } else { deed }
     }
 
     fn of_resource(facts: &Facts<'_, '_>) -> Self {

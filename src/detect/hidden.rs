@@ -45,7 +45,7 @@ impl Detector for Hidden {
                      a proxy and is probably a hiding hop: list it under hiding_hops, or make it append X-Forwarded-For"
                 )
             };
-            findings.raise(&self.proxy, hop.clone(), Severity::Medium, text);
+            findings.raise_minutely(&self.proxy, hop, Severity::Medium, facts.event.time(), text);
         }
         let severity = match unknown {
             UnknownMeans::Untrusted => return,
@@ -55,11 +55,10 @@ impl Detector for Hidden {
             UnknownMeans::High => deed::from_outside(facts).min(Severity::High),
         };
         // Where the operator expects hidden clients, one word a hop is enough; where not, every caller counts.
-        let subject = match severity {
-            Severity::Info | Severity::Low => hop.clone(),
-            _ => format!("{} behind {hop}", facts.who.shown()),
-        };
         let text = || format!("{}, {}", sentence::deed(facts), sentence::standing(origin));
-        findings.raise(&self.client, subject, severity, text);
+        if severity <= Severity::Low {
+            return findings.raise_minutely(&self.client, hop, severity, facts.event.time(), text);
+        }
+        findings.raise(&self.client, format!("{} behind {hop}", facts.who.shown()), severity, text);
     }
 }

@@ -35,6 +35,7 @@ use crate::alert::{EventRef, Matched, Severity, Unusual};
 use crate::amount::Period;
 use crate::enrich::Facts;
 use crate::event::Timestamp;
+use crate::request::Key;
 use observation::{Minutes, Observation, Values};
 
 /// Settings of the detectors.
@@ -141,13 +142,16 @@ pub struct Finding {
     /// What is usual instead, when that is what it says.
     #[serde(default)]
     pub unusual: Option<Box<Unusual>>,
+    /// Of all with this key only the first, in the order of event time, counts.
+    #[serde(default)]
+    pub once: Option<Key>,
 }
 
 impl Finding {
     /// One that stands on its own event alone.
     pub fn new(rule: &Arc<Rule>, subject: String, severity: Severity, text: String) -> Self {
-        let (events, matched, unusual) = (Vec::new(), Vec::new(), None);
-        Self { rule: Arc::clone(rule), subject, severity, text, events, matched, unusual }
+        let (events, matched, unusual, once) = (Vec::new(), Vec::new(), None, None);
+        Self { rule: Arc::clone(rule), subject, severity, text, events, matched, unusual, once }
     }
 }
 
@@ -182,6 +186,25 @@ impl Findings {
         self.found.push(Finding::new(rule, subject, severity, text));
     }
 
+    /// Adds one that is true of nearly every request, and worth counting once a minute of event time.
+    #[inline]
+    pub fn raise_minutely(
+        &mut self,
+        rule: &Arc<Rule>,
+        subject: &str,
+        severity: Severity,
+        time: Option<Timestamp>,
+        text: impl FnOnce() -> String,
+    ) {
+        let identity: [&[u8]; 2] = [subject.as_bytes(), severity.word().as_bytes()];
+        if !self.is_first_of_minute(&rule.id, &identity, time) {
+            return;
+        }
+        let once = time.map(|time| observation::once(&rule.id, &identity, time.minute()));
+        self.raise(rule, subject.to_owned(), severity, text);
+        self.found.last_mut().into_iter().for_each(|finding| finding.once = once);
+    }
+
     /// Adds one that rests on fields of the event.
     pub fn raise_matched(
         &mut self,
@@ -211,10 +234,18 @@ impl Findings {
         time: Option<Timestamp>,
         values: impl FnOnce() -> Values,
     ) {
-        let Some(minutes) = &mut self.outlines else { return };
-        if time.is_none_or(|time| minutes.is_first(what, identity, time)) {
+        if self.outlines.is_some() && self.is_first_of_minute(what, identity, time) {
             let once = time.map(|time| observation::once(what, identity, time.minute()));
             self.observed.push(Observation { what: Arc::clone(what), values: values(), once });
+        }
+    }
+
+    /// Whether nothing older was seen of this in its minute; always while texts are wanted.
+    #[inline]
+    fn is_first_of_minute(&mut self, what: &str, identity: &[&[u8]], time: Option<Timestamp>) -> bool {
+        match (&mut self.outlines, time) {
+            (Some(minutes), Some(time)) => minutes.is_first(what, identity, time),
+            _ => true,
         }
     }
 

@@ -48,12 +48,12 @@ impl Detector for Steps {
         if matches!(action, Action::Get | Action::List | Action::Watch | Action::Other | Action::Log) {
             return;
         }
-        let Some(step) = self.step(facts, action) else { return };
         let machinery = facts.who.of_cluster
             || matches!(facts.who.user.kind(), ActorKind::ServiceAccount { namespace: "kube-system", .. });
-        if machinery || facts.outcome() != Outcome::Success || is_dry_run(facts.event.request_uri()) {
+        if machinery || facts.outcome() != Outcome::Success {
             return;
         }
+        let Some(step) = self.step(facts, action).filter(|_| !is_dry_run(facts.event)) else { return };
         findings.observe(&self.step, || vec![("step".into(), step.to_owned())]);
     }
 }

@@ -167,6 +167,9 @@ impl<'e, 'a> Facts<'e, 'a> {
 
     /// What the event means, where it is of a kind that has such a document.
     pub(super) fn document(&self, document: Document) -> Raw<'_> {
+        if !document.may_be_of(self) {
+            return Raw::default();
+        }
         self.documents.get_or_init(Box::default).get(document, self)
     }
 }

@@ -3,7 +3,9 @@
 //! kubectl's exec is a `get` by WebSocket and a `create` by SPDY, a server-side apply that creates is a `patch`
 //! answered 201, and "allow" is a decision about authorization, not an outcome.
 
-use crate::event::{Event, ObjectRef, Stage, Text, Timestamp};
+use std::borrow::Cow;
+
+use crate::event::{Event, Level, ObjectRef, Raw, Stage, Text, Timestamp};
 use crate::mask::percent_decode;
 
 /// What a request does, whatever its verb is.
@@ -48,6 +50,28 @@ pub enum Action {
 }
 
 impl Action {
+    /// All of them, each at its own number.
+    pub const ALL: [Self; 18] = [
+        Self::Get,
+        Self::List,
+        Self::Watch,
+        Self::Create,
+        Self::Update,
+        Self::Patch,
+        Self::Delete,
+        Self::DeleteCollection,
+        Self::Exec,
+        Self::Attach,
+        Self::PortForward,
+        Self::Proxy,
+        Self::Log,
+        Self::MintToken,
+        Self::ApproveCertificate,
+        Self::Evict,
+        Self::AskOwnRights,
+        Self::Other,
+    ];
+
     /// The word in JSON.
     pub fn word(self) -> &'static str {
         match self {
@@ -127,6 +151,9 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// All of them, each at its own number.
+    pub const ALL: [Self; 5] = [Self::Success, Self::Denied, Self::Rejected, Self::Failed, Self::Unknown];
+
     /// The word in JSON.
     pub fn word(self) -> &'static str {
         match self {
@@ -164,7 +191,7 @@ fn closed_early(event: &Event<'_>) -> bool {
 }
 
 /// The values of a query parameter, percent-decoded, in their order.
-pub fn query_values<'u>(uri: &'u str, name: &'u str) -> impl Iterator<Item = String> + 'u {
+pub fn query_values<'u>(uri: &'u str, name: &'u str) -> impl Iterator<Item = Cow<'u, str>> + 'u {
     let query = uri.split_once('?').map_or("", |(_, query)| query);
     query.split('&').filter_map(move |pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -174,15 +201,33 @@ pub fn query_values<'u>(uri: &'u str, name: &'u str) -> impl Iterator<Item = Str
 
 /// The command of an exec, argument by argument, at most [`ARGUMENTS_MAX`]. It stands in the query, so it is seen at every level.
 pub fn exec_command(uri: Text<'_>) -> Vec<String> {
-    query_values(&uri.decode(), "command").take(ARGUMENTS_MAX).collect()
+    query_values(&uri.decode(), "command").take(ARGUMENTS_MAX).map(Cow::into_owned).collect()
 }
 
 /// Most arguments of a command that are looked at; what follows is not shown.
 pub const ARGUMENTS_MAX: usize = 256;
 
-/// Whether a request only asks what would happen.
-pub fn is_dry_run(uri: Text<'_>) -> bool {
+/// Whether a request surely only asks what would happen. Of a delete with a body the API server does not read the
+/// query, so the query counts only where the log shows that there was no body.
+pub fn is_dry_run(event: &Event<'_>) -> bool {
+    if !event.verb().raw().starts_with(b"delete") {
+        return asks_dry_run(event.request_uri());
+    }
+    match event.request_object() {
+        Some(options) => body_asks_dry_run(options),
+        None => {
+            let shows_bodies = matches!(event.level(), Level::Request | Level::RequestResponse);
+            shows_bodies && !event.is_truncated() && asks_dry_run(event.request_uri())
+        }
+    }
+}
+
+fn asks_dry_run(uri: Text<'_>) -> bool {
     query_values(&uri.decode(), "dryRun").any(|value| value == "All")
+}
+
+fn body_asks_dry_run(options: Raw<'_>) -> bool {
+    options.get("dryRun").is_some_and(|words| words.items().any(|word| word.text().is_some_and(|word| word == "All")))
 }
 
 /// How much a request names.
@@ -265,16 +310,22 @@ impl<'r> RbacGrant<'r> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_stands_at_its_own_number() {
+        assert!(Action::ALL.iter().enumerate().all(|(at, action)| *action as usize == at));
+        assert!(Outcome::ALL.iter().enumerate().all(|(at, outcome)| *outcome as usize == at));
+    }
     use crate::batch::Framing;
     use crate::decode::{Record, decode};
 
     #[track_caller]
-    fn check(fields: &str, expected: (Action, Outcome)) {
+    fn check<T: PartialEq + std::fmt::Debug>(fields: &str, of: impl Fn(&Event<'_>) -> T, expected: T) {
         let line = format!(r#"{{"kind":"Event","auditID":"x","stage":"ResponseComplete",{fields}}}"#);
         let mut found = None;
         decode(line.as_bytes(), Framing::Lines, &mut |record| {
             if let Record::Event(event) = record {
-                found = Some((Action::of(&event, &event.object_ref()), Outcome::of(&event)));
+                found = Some(of(&event));
             }
         });
         assert_eq!(found, Some(expected), "{fields}");
@@ -283,6 +334,9 @@ mod tests {
     #[test]
     fn verbs_and_codes_are_seen_through() {
         use {Action::*, Outcome::*};
+        let check = |fields: &str, expected| {
+            check(fields, |event| (Action::of(event, &event.object_ref()), Outcome::of(event)), expected);
+        };
         let exec = r#""objectRef":{"resource":"pods","subresource":"exec"}"#;
         check(&format!(r#""verb":"get",{exec},"responseStatus":{{"code":101}}"#), (Exec, Success));
         check(&format!(r#""verb":"create",{exec},"responseStatus":{{"code":403}}"#), (Exec, Denied));
@@ -303,10 +357,22 @@ mod tests {
     }
 
     #[test]
+    fn a_delete_with_a_body_is_a_dry_run_if_its_body_says_so() {
+        let check_dry_run = |fields: &str, expected| check(fields, is_dry_run, expected);
+        let asks = r#""requestURI":"/api/v1/namespaces/a/pods/b?dryRun=All""#;
+        check_dry_run(&format!(r#""verb":"create","level":"Metadata",{asks}"#), true);
+        check_dry_run(&format!(r#""verb":"delete","level":"Metadata",{asks}"#), false);
+        check_dry_run(&format!(r#""verb":"delete","level":"Request",{asks}"#), true);
+        check_dry_run(&format!(r#""verb":"deletecollection","level":"Request",{asks},"requestObject":{{}}"#), false);
+        let body = r#""requestURI":"/api/v1/pods","requestObject":{"dryRun":["All"]}"#;
+        check_dry_run(&format!(r#""verb":"delete","level":"Request",{body}"#), true);
+    }
+
+    #[test]
     fn commands_and_dry_runs_are_read_from_the_query() {
         let uri = Text::from_raw(br"/exec?command=sh\u0026command=-c\u0026command=cat+%2Fetc%2Fpasswd\u0026dryRun=All");
         assert_eq!(exec_command(uri), ["sh", "-c", "cat /etc/passwd"]);
-        assert!(is_dry_run(uri));
-        assert!(!is_dry_run(Text::from_raw(b"/x?notdryRun=All")));
+        assert!(asks_dry_run(uri));
+        assert!(!asks_dry_run(Text::from_raw(b"/x?notdryRun=All")));
     }
 }

@@ -40,6 +40,12 @@ impl Judges {
         Self { judges, ..Self::default() }
     }
 
+    /// Leaves out what was found in this minute already.
+    pub fn pass_over_repeats(&mut self, hit: &mut Hit) {
+        let time = hit.time;
+        hit.findings.retain(|finding| finding.once.is_none_or(|key| self.once.is_first(key, time)));
+    }
+
     /// Lets every judge see what is new in a hit that is no copy, and adds what they find to it.
     pub fn judge(&mut self, hit: &mut Hit, requests: &mut Requests) {
         if self.judges.is_empty() {

@@ -6,6 +6,8 @@
 mod body;
 mod words;
 
+use std::borrow::Cow;
+
 use sha2::{Digest, Sha256};
 
 use crate::event::{Event, Raw, Text};
@@ -136,8 +138,11 @@ fn bounded(text: &str) -> String {
 }
 
 /// Undoes percent-encoding and `+`, as far as it is well-formed.
-pub fn percent_decode(text: &str) -> String {
+pub fn percent_decode(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
+    if memchr::memchr2(b'%', b'+', bytes).is_none() {
+        return Cow::Borrowed(text);
+    }
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {
@@ -150,7 +155,7 @@ pub fn percent_decode(text: &str) -> String {
         });
         at += if byte.is_some() { 3 } else { 1 };
     }
-    String::from_utf8_lossy(&decoded).into_owned()
+    Cow::Owned(String::from_utf8_lossy(&decoded).into_owned())
 }
 
 /// What may be kept of bytes that are no readable event.

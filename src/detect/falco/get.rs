@@ -215,6 +215,6 @@ fn parameter<'a>(uri: Text<'a>, wanted: &str) -> Option<Cow<'a, str>> {
     let (_, query) = uri.split_once('?')?;
     query.split('&').find_map(|pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (mask::percent_decode(key) == wanted).then(|| Cow::Owned(mask::percent_decode(value)))
+        (mask::percent_decode(key) == wanted).then(|| Cow::Owned(mask::percent_decode(value).into_owned()))
     })
 }

@@ -1,5 +1,7 @@
 //! The command of an exec, and how it is attached to. It stands in the query, so it is seen at every level.
 
+use std::borrow::Cow;
+
 use crate::enrich::facts::Facts;
 use crate::enrich::request::{ARGUMENTS_MAX, Action, query_values};
 
@@ -11,7 +13,7 @@ pub(super) fn document(facts: &Facts<'_, '_>) -> Option<Vec<u8>> {
     }
     let uri = facts.event.request_uri().decode();
     let values = |name| query_values(&uri, name);
-    let mut command: Vec<String> = values("command").take(ARGUMENTS_MAX).collect();
+    let mut command: Vec<Cow<'_, str>> = values("command").take(ARGUMENTS_MAX).collect();
     if command.is_empty() && facts.action() == Action::Proxy {
         // The kubelet's own `/run` takes the whole command as one text.
         command.extend(values("cmd").take(ARGUMENTS_MAX));

@@ -74,6 +74,16 @@ impl<'a> Documents<'a> {
     }
 }
 
+impl Document {
+    /// Whether an event may have this document. Cheap, and asked before any room is made for documents.
+    pub(super) fn may_be_of(self, facts: &Facts<'_, '_>) -> bool {
+        match self {
+            Self::Workload => workload::may_be_of(facts),
+            _ => true,
+        }
+    }
+}
+
 fn make(document: Document, facts: &Facts<'_, '_>) -> Option<Vec<u8>> {
     match document {
         Document::Uri => uri::document(facts),

@@ -1,9 +1,9 @@
 //! Path and query of a request, read as the server would.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::enrich::facts::Facts;
-use crate::enrich::request::is_dry_run;
 use crate::mask::percent_decode;
 
 use super::json::Object;
@@ -32,13 +32,12 @@ pub(super) fn document(facts: &Facts<'_, '_>) -> Option<Vec<u8>> {
     uri.text("path", &normal);
     uri.texts("path_tricks", tricks(path, &decoded));
     uri.object("query", parameters(query));
-    uri.flag("dry_run", is_dry_run(facts.event.request_uri()) || body_is_dry_run(facts));
     Some(uri.finish())
 }
 
 /// In a path `+` is no blank.
 fn decode_path(path: &str) -> String {
-    percent_decode(&path.replace('+', "%2B"))
+    percent_decode(&path.replace('+', "%2B")).into_owned()
 }
 
 fn normalise(path: &str) -> String {
@@ -75,7 +74,7 @@ fn proxy_path(path: &str) -> Option<String> {
 }
 
 fn parameters(query: &str) -> Object {
-    let mut parameters: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut parameters: BTreeMap<Cow<'_, str>, Vec<Cow<'_, str>>> = BTreeMap::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()).take(PARAMETERS_MAX) {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         parameters.entry(percent_decode(key)).or_default().push(percent_decode(value));
@@ -85,14 +84,6 @@ fn parameters(query: &str) -> Object {
         object.texts(key, values);
     }
     object
-}
-
-/// A delete may say so in its body.
-fn body_is_dry_run(facts: &Facts<'_, '_>) -> bool {
-    let options = facts.event.verb().raw().starts_with(b"delete").then(|| facts.event.request_object()).flatten();
-    options
-        .and_then(|options| options.get("dryRun"))
-        .is_some_and(|words| words.items().any(|word| word.text().is_some_and(|word| word == "All")))
 }
 
 #[cfg(test)]

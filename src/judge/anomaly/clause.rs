@@ -49,10 +49,15 @@ impl Clauses {
         self.0.iter().all(|clause| clause.holds(facts))
     }
 
-    /// The words that this field may have, when they are all written out.
-    pub fn words(&self, field: &str) -> Option<Vec<&str>> {
-        let clause = self.0.iter().find(|clause| clause.field.name() == field)?;
-        clause.patterns.iter().map(Pattern::word).collect()
+    /// Whether nothing said of this field excludes a value.
+    pub fn allows(&self, field: &str, value: &str) -> bool {
+        let mut of_field = self.0.iter().filter(|clause| clause.field.name() == field);
+        of_field.all(|clause| clause.patterns.iter().any(|pattern| pattern.matches(value)))
+    }
+
+    /// What is said of all other fields.
+    pub fn without(&self, fields: &[&str]) -> Self {
+        Self(self.0.iter().filter(|clause| !fields.contains(&clause.field.name())).cloned().collect())
     }
 }
 
@@ -71,13 +76,6 @@ impl Pattern {
             (Some(end), _) => Self::End(end.to_owned()),
             (None, Some(begin)) => Self::Begin(begin.to_owned()),
             (None, None) => Self::Whole(written.to_owned()),
-        }
-    }
-
-    fn word(&self) -> Option<&str> {
-        match self {
-            Self::Whole(word) => Some(word),
-            _ => None,
         }
     }
 

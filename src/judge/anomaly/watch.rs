@@ -1,15 +1,15 @@
 //! Observes what anomaly documents ask for.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::clause::with_text;
+use super::clause::{Clauses, with_text};
 use super::document::{Anomaly, Kind, Whom};
 use crate::detect::{Detector, Findings, Rule};
 use crate::enrich::Facts;
 use crate::enrich::actor::Kind as ActorKind;
 use crate::enrich::client::Trusted;
+use crate::enrich::request::{Action, Outcome};
 
 /// Longest value that is looked at, bytes. Of a longer one its beginning is.
 const VALUE_BYTES_MAX: usize = 256;
@@ -17,47 +17,59 @@ const VALUE_BYTES_MAX: usize = 256;
 /// Between the values of several fields.
 const BETWEEN: char = ' ';
 
+/// What every document may say and is known without a look at it.
+const KNOWN: [&str; 2] = ["request.action", "request.outcome"];
+
 /// Looks at every event for all documents at once.
 pub(super) struct Watch {
-    documents: Vec<(Arc<str>, Anomaly)>,
-    /// Which documents are about an action, where they name actions.
-    by_action: HashMap<String, Vec<usize>, foldhash::fast::RandomState>,
-    /// Which are about any.
-    others: Vec<usize>,
+    documents: Vec<Watched>,
+    /// For each action, and for each outcome of it, the documents that are about such requests.
+    about: [[Vec<usize>; Outcome::ALL.len()]; Action::ALL.len()],
     /// Values of one event, put together without allocating.
     value: RefCell<String>,
 }
 
+/// A document, and what is left to ask once action and outcome are known.
+struct Watched {
+    id: Arc<str>,
+    document: Anomaly,
+    rest: Clauses,
+}
+
+impl Watched {
+    fn new(document: &Anomaly) -> Self {
+        let rest = document.where_.without(&KNOWN);
+        Self { id: document.rule.id.as_str().into(), document: document.clone(), rest }
+    }
+
+    fn is_about(&self, action: Action, outcome: Outcome) -> bool {
+        let clauses = &self.document.where_;
+        clauses.allows(KNOWN[0], action.word()) && clauses.allows(KNOWN[1], outcome.word())
+    }
+}
+
 impl Watch {
     pub(super) fn new(documents: &[Anomaly]) -> Self {
-        let mut watch = Self {
-            documents: documents.iter().map(|document| (document.rule.id.as_str().into(), document.clone())).collect(),
-            by_action: HashMap::default(),
-            others: Vec::new(),
-            value: RefCell::default(),
-        };
-        for (at, document) in documents.iter().enumerate() {
-            match document.where_.words("request.action") {
-                Some(actions) => actions.iter().for_each(|action| {
-                    watch.by_action.entry((*action).to_owned()).or_default().push(at);
-                }),
-                None => watch.others.push(at),
-            }
-        }
-        watch
+        let documents: Vec<_> = documents.iter().map(Watched::new).collect();
+        let about = Action::ALL.map(|action| {
+            Outcome::ALL.map(|outcome| {
+                let about = |at: &usize| documents[*at].is_about(action, outcome);
+                (0..documents.len()).filter(about).collect()
+            })
+        });
+        Self { documents, about, value: RefCell::default() }
     }
 }
 
 impl Detector for Watch {
     fn rules(&self) -> Vec<Arc<Rule>> {
-        self.documents.iter().map(|(_, document)| Arc::clone(&document.rule)).collect()
+        self.documents.iter().map(|watched| Arc::clone(&watched.document.rule)).collect()
     }
 
     fn inspect(&self, facts: &Facts<'_, '_>, findings: &mut Findings) {
-        let of_action = self.by_action.get(facts.action().word()).map(Vec::as_slice).unwrap_or_default();
-        for at in of_action.iter().chain(&self.others) {
-            let (id, document) = &self.documents[*at];
-            if document.where_.all(facts) && !document.unless.iter().any(|unless| unless.all(facts)) {
+        for at in &self.about[facts.action() as usize][facts.outcome() as usize] {
+            let Watched { id, document, rest } = &self.documents[*at];
+            if rest.all(facts) && !document.unless.iter().any(|unless| unless.all(facts)) {
                 self.observe(id, document, facts, findings);
             }
         }

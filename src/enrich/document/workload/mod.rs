@@ -27,6 +27,23 @@ const KINDS: &[(&str, &str, &[&str])] = &[
     ("podtemplates", "PodTemplate", &["template"]),
 ];
 
+/// Whether an event may write a pod spec: it shows a body, and its resource holds one or is none of Kubernetes' own.
+pub(super) fn may_be_of(facts: &Facts<'_, '_>) -> bool {
+    let event = facts.event;
+    if !writes(facts) || (event.request_object().is_none() && event.response_object().is_none()) {
+        return false;
+    }
+    let object = facts.object();
+    !is_of_kubernetes(object.api_group.raw())
+        || object.resource == "persistentvolumes"
+        || KINDS.iter().any(|(name, ..)| object.resource == *name)
+}
+
+/// Whether an API group is part of Kubernetes itself: without a domain, or of `k8s.io`. Those of `x-k8s.io` are not.
+fn is_of_kubernetes(group: &[u8]) -> bool {
+    !group.contains(&b'.') || group.ends_with(b".k8s.io")
+}
+
 pub(super) fn document(facts: &Facts<'_, '_>) -> Option<Vec<u8>> {
     if !writes(facts) {
         return None;

@@ -4,7 +4,7 @@ use crate::enrich::document::Document;
 use crate::enrich::facts::Facts;
 use crate::enrich::field::table::{Entry, Kind, Whence, row};
 use crate::enrich::field::value::{See, Value};
-use crate::enrich::request::{RbacGrant, Scope, duration_ms, impersonation_denied, is_long_running};
+use crate::enrich::request::{RbacGrant, Scope, duration_ms, impersonation_denied, is_dry_run, is_long_running};
 
 const ACTIONS: &[&str] = &[
     "get",
@@ -69,6 +69,8 @@ fn facts() -> Vec<Entry> {
         row("request.scope", Text, "cluster", "how much it names: one object, a namespace, all of the cluster (every namespace, or a kind that has none), or a path that is no resource",
             Fact(|facts, _, see| see(Value::Text(Scope::of(facts.event, facts.object()).word()))))
             .of(&["object", "namespace", "cluster", "path"]),
+        row("request.dry_run", Flag, "true", "it only asks what would happen",
+            Fact(|facts, _, see| see(Value::Bool(is_dry_run(facts.event))))),
         row("request.long_running", Flag, "true", "a watch, exec, attach, port-forward, proxy or log: it may run for hours",
             Fact(|facts, _, see| see(Value::Bool(is_long_running(facts.event, facts.object()))))),
         row("request.duration_ms", Number, "35", "milliseconds from receipt to this stage",
@@ -85,7 +87,7 @@ fn facts() -> Vec<Entry> {
 }
 
 fn uri() -> Vec<Entry> {
-    use Kind::{Flag, Map, Text, Texts};
+    use Kind::{Map, Text, Texts};
     let uri = Whence::Document(Document::Uri);
     vec![
         row("request.resource", Text, "pods/exec", "resource and subresource in one", uri),
@@ -112,7 +114,6 @@ fn uri() -> Vec<Entry> {
             uri,
         ),
         row("request.query", Map, "fieldSelector: metadata.name=db", "the query's parameters, percent-decoded", uri),
-        row("request.dry_run", Flag, "true", "it only asks what would happen", uri),
     ]
 }
 
