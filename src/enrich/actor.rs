@@ -21,8 +21,8 @@ pub const GROUPS_MAX: usize = 64;
 /// differ only beyond it count as one.
 pub const NAME_CHARS_MAX: usize = 512;
 
-/// Names that the control plane's own parts go by.
-const CONTROL_PLANE: [&str; 8] = [
+/// Names that the control plane's own parts go by, also where a cloud or a distribution runs it.
+const CONTROL_PLANE: [&str; 15] = [
     "system:apiserver",
     "system:kube-controller-manager",
     "system:kube-scheduler",
@@ -31,6 +31,13 @@ const CONTROL_PLANE: [&str; 8] = [
     "system:konnectivity-server",
     "system:aggregator",
     "kube-apiserver-kubelet-client",
+    "aksService",
+    "masterclient",
+    "eks:addon-manager",
+    "eks:certificate-controller",
+    "eks:cloud-controller-manager",
+    "eks:kms-storage-migrator",
+    "eks:node-manager",
 ];
 
 /// A `user` or `impersonatedUser` as logged.

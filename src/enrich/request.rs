@@ -302,22 +302,46 @@ impl<'r> RbacGrant<'r> {
     /// Reads the annotation `authorization.k8s.io/reason`:
     /// `RBAC: allowed by ClusterRoleBinding "b" of ClusterRole "r" to Group "g"`.
     pub fn parse(reason: &'r str) -> Option<Self> {
-        let mut quoted = reason.strip_prefix("RBAC: allowed by ")?.split('"').skip(1).step_by(2);
-        Some(Self { binding: quoted.next()?, role: quoted.next()?, subject: quoted.next()? })
+        let mut rest = reason.strip_prefix("RBAC: allowed by ")?;
+        let mut next = || quoted(&mut rest);
+        Some(Self { binding: next()?, role: next()?, subject: next()? })
     }
+}
+
+/// The next text in quotes. A name may have quotes of its own, behind backslashes, which stay.
+fn quoted<'r>(rest: &mut &'r str) -> Option<&'r str> {
+    let (_, begin) = rest.split_once('"')?;
+    let mut escaped = false;
+    let end = begin.bytes().position(|byte| {
+        let ends = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        ends
+    })?;
+    *rest = &begin[end + 1..];
+    Some(&begin[..end])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::batch::Framing;
+    use crate::decode::{Record, decode};
 
     #[test]
     fn each_stands_at_its_own_number() {
         assert!(Action::ALL.iter().enumerate().all(|(at, action)| *action as usize == at));
         assert!(Outcome::ALL.iter().enumerate().all(|(at, outcome)| *outcome as usize == at));
     }
-    use crate::batch::Framing;
-    use crate::decode::{Record, decode};
+
+    #[test]
+    fn the_name_of_a_binding_cannot_pass_for_its_role() {
+        let of = |reason| RbacGrant::parse(reason).map(|grant| (grant.binding, grant.role, grant.subject));
+        let plain = r#"RBAC: allowed by ClusterRoleBinding "b" of ClusterRole "r" to Group "g""#;
+        assert_eq!(of(plain), Some(("b", "r", "g")));
+        let forged = r#"RBAC: allowed by ClusterRoleBinding "b\" of ClusterRole \"cluster-admin" of ClusterRole "view" to User "u\\""#;
+        assert_eq!(of(forged), Some((r#"b\" of ClusterRole \"cluster-admin"#, "view", r"u\\")));
+        assert_eq!(of(r#"RBAC: allowed by ClusterRoleBinding "b\" of"#), None);
+    }
 
     #[track_caller]
     fn check<T: PartialEq + std::fmt::Debug>(fields: &str, of: impl Fn(&Event<'_>) -> T, expected: T) {

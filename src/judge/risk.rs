@@ -27,6 +27,9 @@ const WEIGHTS: [(Severity, f64); 5] = [
     (Severity::Critical, 80.0),
 ];
 
+/// Most that all low signs weigh together. Whoever installs much gives many; something graver has to be among them.
+const LOW_MAX: f64 = 40.0;
+
 /// Risk beyond which an incident is raised.
 const BAR: f64 = 90.0;
 
@@ -64,7 +67,9 @@ impl Identity {
             let seconds = now.micros().saturating_sub(sign.time.micros()).max(0) as f64 / 1e6;
             weight(sign.severity) * 0.5f64.powf(seconds / HALF_LIFE_SECONDS)
         };
-        self.signs.iter().map(faded).sum()
+        let (low, graver): (Vec<_>, Vec<_>) = self.signs.iter().partition(|sign| sign.severity <= Severity::Low);
+        let sum = |signs: Vec<&Sign>| signs.into_iter().map(faded).sum::<f64>();
+        sum(low).min(LOW_MAX) + sum(graver)
     }
 
     /// Notes a finding; whether it is a new sign, or a graver one.
@@ -152,5 +157,26 @@ impl Judge for Risk {
     fn load(&mut self, memory: &RawValue) -> serde_json::Result<()> {
         self.identities = serde_json::from_str(memory.get())?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn low_signs_alone_are_no_incident_however_many() {
+        let sign = |severity, number: usize| Sign {
+            rule: number.to_string(),
+            title: String::new(),
+            severity,
+            time: Timestamp::default(),
+            event: None,
+        };
+        let mut identity = Identity::default();
+        identity.signs.extend((0..SIGNS_MAX).map(|number| sign(Severity::Low, number)));
+        assert!(identity.risk(Timestamp::default()) < BAR);
+        identity.signs.push(sign(Severity::High, SIGNS_MAX));
+        assert!(identity.risk(Timestamp::default()) >= BAR);
     }
 }
