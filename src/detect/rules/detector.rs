@@ -8,6 +8,7 @@ use super::expr::Wish;
 use super::index::Index;
 use super::load::Loaded;
 use super::program::{Program, Seen};
+use super::read::Head;
 use super::subject::{Scope, Subject};
 use super::taxonomy::Late;
 use crate::alert::{Matched, Severity};
@@ -58,6 +59,7 @@ struct Observed {
 struct State {
     index: Index,
     seen: Seen,
+    found: Vec<u32>,
 }
 
 /// What correlations know the findings of a rule by.
@@ -68,14 +70,15 @@ pub fn observed_as(id: &str) -> Arc<str> {
 impl Rules {
     /// Of rules that were loaded.
     pub fn new(loaded: &Loaded) -> Self {
-        let mut program = Program::default();
-        let mut rules = Vec::new();
-        for (head, detection) in &loaded.rules {
-            program.add(detection);
-            let tells = tells(&head.id, &loaded.counted);
-            rules.push(One { rule: head.rule(), severity: head.severity, tells, counted: observed(&head.id, loaded) });
-        }
-        let state = State { index: Index::new(&program), seen: Seen::of(&program) };
+        let program = Program::new(loaded.rules.iter().map(|(_, detection)| detection));
+        let one = |head: &Head| One {
+            rule: head.rule(),
+            severity: head.severity,
+            tells: tells(&head.id, &loaded.counted),
+            counted: observed(&head.id, loaded),
+        };
+        let rules = loaded.rules.iter().map(|(head, _)| one(head)).collect();
+        let state = State { index: Index::new(&program), seen: Seen::of(&program), found: Vec::new() };
         Self { rules, program, state: RefCell::new(state) }
     }
 
@@ -118,13 +121,10 @@ impl Detector for Rules {
     }
 
     fn inspect(&self, facts: &Facts<'_, '_>, findings: &mut Findings) {
-        let State { index, seen } = &mut *self.state.borrow_mut();
+        let State { index, seen, found } = &mut *self.state.borrow_mut();
         seen.clear();
-        let candidates = index.candidates(&self.program, facts, seen);
-        for number in candidates.rules.iter().map(|number| *number as usize) {
-            if !self.program.holds(number, facts, seen) {
-                continue;
-            }
+        index.find(&self.program, facts, seen, found);
+        for number in found.drain(..).map(|number| number as usize) {
             let One { rule, severity, tells, counted } = &self.rules[number];
             if let Some(counted) = counted
                 && !(counted.late && facts.event.stage() == Stage::RequestReceived)

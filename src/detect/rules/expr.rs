@@ -1,8 +1,8 @@
 //! What a rule says, as a tree of wishes.
 
+use super::any_of::AnyOf;
 use super::subject::Subject;
 use super::taxonomy::Late;
-use super::wanted::AnyOf;
 
 /// A condition over an event, or over an element of an array.
 #[derive(Debug, Clone)]

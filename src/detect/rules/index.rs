@@ -1,28 +1,32 @@
-//! Which rules an event can satisfy at all.
+//! Which rules hold of an event, without asking each.
 //!
-//! A few things, the same in very many events, rule most rules out: what was asked and what came of it, who asked, with
-//! which program, from where, in which namespace. For each of them the rules that remain are worked out once a value
-//! and remembered, so that most events meet few rules or none.
+//! A few things, the same in very many events, decide most of what rules wish: what was asked and what came of it, who
+//! asked, with which program, from where, in which namespace. For each of them, one after the other, what is left of
+//! the rules is worked out once a value and remembered, so that most events meet no rule at all. Of what is left, rules
+//! that want some text of a field wait to be called by it.
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::expr::Item;
-use super::program::{Logic, Program, Seen};
-use super::truth::Truth;
+use super::program::{Program, Seen};
+use super::residue::{FAILS, Number, Residues, Steps};
 use crate::enrich::Facts;
 use crate::event::Stage;
 
-/// Most rule numbers remembered. Beyond it all is forgotten and worked out anew.
-const REMEMBERED_MAX: usize = 4 << 20;
+/// Bytes remembered, about. Beyond it all is forgotten and worked out anew.
+const REMEMBERED_BYTES_MAX: usize = 32 << 20;
 
-/// Most entries of one step. Beyond it likewise.
-const ENTRIES_MAX: usize = 1 << 16;
+/// What an entry takes beside its value, bytes, about.
+const ENTRY_BYTES: usize = 96;
 
-/// Longest value that is remembered, bytes. By a longer one no rule is ruled out.
+/// Longest value that is remembered, bytes. With a longer one rules are asked.
 const VALUE_BYTES_MAX: usize = 4096;
 
-/// A thing that rules out rules.
+/// A thing that decides wishes.
 struct Step {
     /// Fields that depend on nothing but its value. A name that ends in a dot stands for all below it.
     fields: &'static [&'static str],
@@ -86,205 +90,181 @@ fn asked(facts: &Facts<'_, '_>, value: &mut Vec<u8>) {
     value.extend([facts.event.stage() as u8, facts.event.level() as u8, facts.outcome() as u8]);
 }
 
-/// Rules that remain, and at which steps more of them may be ruled out.
+/// Rules that may hold, and what is left of each.
 #[derive(Debug)]
-pub struct Remaining {
-    /// Their numbers, rising.
-    pub rules: Vec<u32>,
-    steps: [bool; STEPS.len()],
-    number: u32,
+struct Set {
+    /// Rules rising.
+    left: Arc<[(u32, Number)]>,
+    /// Steps at which more becomes known.
+    steps: Steps,
+    /// What remains to be done when no step is left.
+    plan: Option<Plan>,
 }
+
+/// How the rules are found that hold, of those that may.
+#[derive(Debug, Default)]
+struct Plan {
+    /// These are asked.
+    asked: Vec<(u32, Number)>,
+    /// These only once a chorus has heard one of their wishes.
+    called: Vec<(usize, Called)>,
+}
+
+/// The rules that each wish calls.
+type Called = HashMap<usize, Vec<(u32, Number)>, foldhash::fast::FixedState>;
 
 /// What was worked out so far.
 #[derive(Debug, Default)]
 struct Memory {
-    entries: [HashMap<Box<[u8]>, Arc<Remaining>, foldhash::fast::RandomState>; STEPS.len()],
-    /// Every rule.
-    all: Option<Arc<Remaining>>,
-    sets: HashMap<Vec<u32>, Arc<Remaining>, foldhash::fast::RandomState>,
+    residues: Residues,
+    /// The first has every rule.
+    sets: Vec<Set>,
+    known: HashMap<Arc<[(u32, Number)]>, usize, foldhash::fast::RandomState>,
+    /// What each step leads to, by the set it begins with and the value it looks at.
+    entries: [HashMap<Box<[u8]>, usize, foldhash::fast::RandomState>; STEPS.len()],
+    /// Bytes of all but the residues, about.
     remembered: usize,
 }
 
-/// Says which rules an event can satisfy.
+/// Says which rules hold of an event.
 #[derive(Debug)]
 pub struct Index {
-    /// The step that each wish depends on alone.
+    /// The step at which each wish becomes known.
     steps: Vec<Option<usize>>,
-    /// The steps that each rule may be ruled out at.
-    used: Vec<[bool; STEPS.len()]>,
     memory: Memory,
+    /// The key of an entry, built up.
     value: Vec<u8>,
 }
 
 impl Index {
     /// Of the rules of a program.
     pub fn new(program: &Program) -> Self {
-        let steps: Vec<_> = program.wishes.iter().map(step).collect();
-        let used = program.rules.iter().map(|rule| {
-            let mut used = [false; STEPS.len()];
-            mark(rule, &steps, &mut used);
-            used
-        });
-        Self { used: used.collect(), memory: Memory::default(), value: Vec::with_capacity(VALUE_BYTES_MAX + 4), steps }
+        let steps = program.wishes.iter().map(step).collect();
+        Self { steps, memory: Memory::default(), value: Vec::with_capacity(VALUE_BYTES_MAX + 8) }
     }
 
-    /// The rules that this event can satisfy.
-    pub fn candidates(&mut self, program: &Program, facts: &Facts<'_, '_>, seen: &mut Seen) -> Arc<Remaining> {
-        if self.memory.remembered > REMEMBERED_MAX || self.memory.entries.iter().any(|step| step.len() > ENTRIES_MAX) {
-            self.memory = Memory::default();
+    /// Adds the rules that hold of this event, rising.
+    pub fn find(&mut self, program: &Program, facts: &Facts<'_, '_>, seen: &mut Seen, found: &mut Vec<u32>) {
+        let at = self.remaining(program, facts, seen);
+        let Memory { residues, sets, .. } = &mut self.memory;
+        let set = &mut sets[at];
+        if set.left.is_empty() {
+            return;
         }
-        let mut remaining = self.all(program);
-        for at in 0..STEPS.len() {
-            if remaining.steps[at] {
-                remaining = self.step(at, remaining, program, facts, seen);
+        let plan = set.plan.get_or_insert_with(|| Plan::of(&set.left, residues, program));
+        let before = found.len();
+        for (rule, left) in &plan.asked {
+            if residues.holds(*left, program, facts, seen) {
+                found.push(*rule);
             }
         }
-        remaining
-    }
-
-    fn all(&mut self, program: &Program) -> Arc<Remaining> {
-        if let Some(all) = &self.memory.all {
-            return Arc::clone(all);
+        for (chorus, called) in &plan.called {
+            for at in 0..program.heard(*chorus, facts, seen).len() {
+                let wish = program.heard(*chorus, facts, seen)[at];
+                let called = called.get(&wish).into_iter().flatten();
+                found.extend(
+                    called.filter(|(_, left)| residues.holds(*left, program, facts, seen)).map(|(rule, _)| rule),
+                );
+            }
         }
-        let all = self.set((0..).take(program.rules.len()).collect());
-        Arc::clone(self.memory.all.insert(all))
+        if found.len() > before + 1 {
+            found[before..].sort_unstable();
+            found.dedup();
+        }
     }
 
-    fn step(
+    /// The rules that may hold once everything is known that is remembered.
+    fn remaining(&mut self, program: &Program, facts: &Facts<'_, '_>, seen: &mut Seen) -> usize {
+        if self.memory.remembered + self.memory.residues.bytes() > REMEMBERED_BYTES_MAX {
+            self.memory = Memory::default();
+        }
+        if self.memory.sets.is_empty() {
+            self.begin(program);
+        }
+        let mut set = 0;
+        for step in 0..STEPS.len() {
+            if self.memory.sets[set].steps & (1 << step) != 0 {
+                set = self.after(step, set, program, facts, seen);
+            }
+        }
+        set
+    }
+
+    fn begin(&mut self, program: &Program) {
+        let step = |wish: usize| self.steps[wish];
+        let residues = &mut self.memory.residues;
+        let wholes = program.rules.iter().zip(0..).map(|(logic, rule)| (rule, residues.whole(logic, &step)));
+        let left = wholes.filter(|(_, left)| *left != FAILS).collect();
+        self.memory.set(left);
+    }
+
+    fn after(
         &mut self,
-        at: usize,
-        before: Arc<Remaining>,
+        step: usize,
+        before: usize,
         program: &Program,
         facts: &Facts<'_, '_>,
         seen: &mut Seen,
-    ) -> Arc<Remaining> {
+    ) -> usize {
         self.value.clear();
-        self.value.extend(before.number.to_le_bytes());
+        self.value.extend(before.to_le_bytes());
         // What is still open depends on the stage, whatever the field.
         self.value.push(u8::from(facts.event.stage() == Stage::RequestReceived));
-        (STEPS[at].value)(facts, &mut self.value);
-        if let Some(known) = self.memory.entries[at].get(self.value.as_slice()) {
-            return Arc::clone(known);
+        (STEPS[step].value)(facts, &mut self.value);
+        if let Some(known) = self.memory.entries[step].get(self.value.as_slice()) {
+            return *known;
         }
         if self.value.len() > VALUE_BYTES_MAX {
             return before;
         }
-        let can_hold = |rule: &&u32| self.can_hold(at, &program.rules[**rule as usize], program, facts, seen);
-        let rules = before.rules.iter().filter(can_hold).copied().collect();
-        let after = self.set(rules);
-        self.memory.entries[at].insert(self.value.as_slice().into(), Arc::clone(&after));
+        let Memory { residues, sets, .. } = &mut self.memory;
+        let mut truth = |wish| program.truth(wish, facts, seen);
+        let left = sets[before].left.iter().map(|(rule, left)| (*rule, residues.after(step, *left, &mut truth)));
+        let left = left.filter(|(_, left)| *left != FAILS).collect();
+        let after = self.memory.set(left);
+        self.memory.remembered += self.value.len() + ENTRY_BYTES;
+        self.memory.entries[step].insert(self.value.as_slice().into(), after);
         after
     }
+}
 
-    /// Whether a rule can hold of an event like this one in all that a step is about.
-    fn can_hold(&self, at: usize, logic: &Logic, program: &Program, facts: &Facts<'_, '_>, seen: &mut Seen) -> bool {
-        match logic {
-            Logic::Wish(wish, _) if self.steps[*wish] != Some(at) => true,
-            Logic::Wish(wish, wanted) => program.truth(*wish, facts, seen) == Truth::from(*wanted),
-            Logic::All(all) => all.iter().all(|logic| self.can_hold(at, logic, program, facts, seen)),
-            Logic::Some(least, all) => {
-                let holding = all.iter().filter(|logic| self.can_hold(at, logic, program, facts, seen));
-                holding.take(*least).count() >= *least
+impl Memory {
+    /// The number of a set.
+    fn set(&mut self, left: Vec<(u32, Number)>) -> usize {
+        if let Some(known) = self.known.get(left.as_slice()) {
+            return *known;
+        }
+        let steps = left.iter().fold(0, |steps, (_, left)| steps | self.residues.steps(*left));
+        // Twice, for its plan.
+        self.remembered += 2 * size_of_val(left.as_slice()) + ENTRY_BYTES;
+        let left: Arc<[_]> = left.into();
+        self.known.insert(Arc::clone(&left), self.sets.len());
+        self.sets.push(Set { left, steps, plan: None });
+        self.sets.len() - 1
+    }
+}
+
+impl Plan {
+    fn of(all: &[(u32, Number)], residues: &Residues, program: &Program) -> Self {
+        let mut plan = Self::default();
+        for (rule, left) in all.iter().copied() {
+            let Some(calls) = residues.calls(left, program) else {
+                plan.asked.push((rule, left));
+                continue;
+            };
+            for (wish, chorus) in calls.iter().filter_map(|wish| Some((*wish, program.chorus_of(*wish)?))) {
+                let place = plan.called.iter().position(|(known, _)| *known == chorus);
+                let place = place.unwrap_or_else(|| {
+                    plan.called.push((chorus, Called::default()));
+                    plan.called.len() - 1
+                });
+                plan.called[place].1.entry(wish).or_default().push((rule, left));
             }
         }
-    }
-
-    fn set(&mut self, rules: Vec<u32>) -> Arc<Remaining> {
-        if let Some(known) = self.memory.sets.get(&rules) {
-            return Arc::clone(known);
-        }
-        let mut steps = [false; STEPS.len()];
-        for rule in &rules {
-            steps.iter_mut().zip(self.used[*rule as usize]).for_each(|(any, one)| *any |= one);
-        }
-        self.memory.remembered += rules.len() + 1;
-        let number = self.memory.sets.len() as u32;
-        let set = Arc::new(Remaining { rules: rules.clone(), steps, number });
-        self.memory.sets.insert(rules, Arc::clone(&set));
-        set
+        plan
     }
 }
 
 fn step(wish: &Item) -> Option<usize> {
     STEPS.iter().position(|step| step.decides(&wish.name) && !wish.refers())
-}
-
-fn mark(logic: &Logic, steps: &[Option<usize>], used: &mut [bool; STEPS.len()]) {
-    match logic {
-        Logic::Wish(wish, _) => {
-            used[..].iter_mut().enumerate().for_each(|(at, used)| *used |= steps[*wish] == Some(at))
-        }
-        Logic::All(all) | Logic::Some(_, all) => all.iter().for_each(|logic| mark(logic, steps, used)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::Read;
-    use std::path::Path;
-
-    use super::*;
-    use crate::batch::Framing;
-    use crate::decode::{Record, decode};
-    use crate::detect::rules::{Lists, Sheet, load};
-
-    /// Detections whose parts depend on several steps at once, joined in every way.
-    const DETECTIONS: [&str; 10] = [
-        "{s: {verb: get, user.username|startswith: 'system:serviceaccount'}, t: {verb: list, user.username: alice@corp.example}, condition: s or t}",
-        "{s: {request.action: [get, list]}, t: {actor.kind: human}, u: {objectRef.namespace: kube-system}, condition: 2 of them}",
-        "{s: {request.action: [get, list]}, t: {actor.kind: human}, u: {objectRef.namespace: kube-system}, condition: not 2 of them}",
-        "{s: {objectRef.resource: secrets}, t: {userAgent|contains: kubectl}, condition: s and not t}",
-        "{s: {request.outcome: denied}, t: {client.trusted: 'true'}, condition: s and t}",
-        "{s: {responseStatus.code|gte: 400}, t: {verb: patch, objectRef.subresource: null}, condition: s or t}",
-        "{s: {objectRef.resource: pods, objectRef.subresource|exists: true}, condition: s}",
-        "{s: {stage: RequestReceived}, t: {responseStatus.code: 200}, condition: not s and not t}",
-        "{s: {userAgent: null}, t: {objectRef.namespace: null}, u: {sourceIPs|cidr: 10.0.0.0/8}, condition: (s or t) and not u}",
-        "{s: {user.username|fieldref|contains: objectRef.namespace}, t: {verb|neq: watch}, condition: s and t}",
-    ];
-
-    fn log(server: &str) -> Vec<u8> {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/attacks-{server}.log.gz"));
-        let mut bytes = Vec::new();
-        flate2::read::MultiGzDecoder::new(std::fs::File::open(path).unwrap()).read_to_end(&mut bytes).unwrap();
-        bytes
-    }
-
-    #[test]
-    fn no_rule_that_holds_is_ever_ruled_out() {
-        let head = "logsource: {product: kubernetes, service: audit}";
-        let text = DETECTIONS
-            .iter()
-            .zip(1..)
-            .map(|(detection, number)| format!("---\ntitle: R{number}\n{head}\ndetection: {detection}\n"));
-        let sheet = Sheet { file: "r.yml".to_owned(), text: text.collect() };
-        let loaded = load(&[sheet], &Lists::new()).unwrap();
-        let mut program = Program::default();
-        loaded.rules.iter().for_each(|(_, detection)| program.add(detection));
-        let (mut index, mut seen) = (Index::new(&program), Seen::of(&program));
-        let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/lab.yaml");
-        let config = crate::config::Config::load_without_sources(&config).unwrap();
-        let mut enricher = crate::pipeline::enricher(&config).unwrap();
-        let mut held = [0_u32; DETECTIONS.len()];
-        let (mut left, mut events) = (0, 0);
-        for bytes in ["cp-1", "cp-2"].map(log) {
-            decode(&bytes, Framing::Lines, &mut |record| {
-                let Record::Event(event) = record else { return };
-                let facts = enricher.facts(&event);
-                seen.clear();
-                let remaining = index.candidates(&program, &facts, &mut seen);
-                left += remaining.rules.len();
-                events += 1;
-                for (rule, count) in held.iter_mut().enumerate() {
-                    seen.clear();
-                    let holds = program.holds(rule, &facts, &mut seen);
-                    *count += u32::from(holds);
-                    assert!(!holds || remaining.rules.contains(&(rule as u32)), "R{}: {event:?}", rule + 1);
-                }
-            });
-        }
-        assert!(held.iter().all(|count| *count > 0), "each holds of some event: {held:?}");
-        let (held, all) = (held.iter().sum::<u32>() as usize, events * DETECTIONS.len());
-        let (spared, needless) = (all - left, left - held);
-        assert!(spared > 2 * needless, "most of what cannot hold is ruled out: {spared}, and {needless} is not");
-    }
 }

@@ -1,9 +1,12 @@
 //! Rules in files: Sigma 2.1, and the array blocks of version 3.
 //!
 //! `read` turns texts into rules and refuses what could never match; `program` puts the rules together so that equal
-//! wishes are looked at once an event; `index` says which rules an event can satisfy at all; `detector` raises what
-//! they find. How Sigma is understood here is written down in `docs/rules.md`.
+//! wishes are looked at once an event, and in `chorus` those about one field at the same time; `index` finds the rules
+//! that hold by what is left of them (`residue`) once the usual things are known; `detector` raises what they find. How Sigma is
+//! understood here is written down in `docs/rules.md`.
 
+mod any_of;
+mod chorus;
 mod correlation;
 mod detector;
 mod expr;
@@ -14,6 +17,7 @@ mod mistake;
 mod pattern;
 mod program;
 mod read;
+mod residue;
 mod show;
 mod subject;
 mod taxonomy;

@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use super::any_of::Needed;
+
 /// One piece of a pattern.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Piece {
@@ -115,6 +117,20 @@ impl Pattern {
         match self.pieces.as_slice() {
             [Piece::Run, Piece::Text(text), Piece::Run] if !self.cased => Some(text),
             _ => None,
+        }
+    }
+
+    /// The longest text without which no value matches.
+    pub fn needed(&self) -> Option<Needed> {
+        match self.pieces.as_slice() {
+            [] => Some(Needed::Whole("".into())),
+            [Piece::Text(text)] => Some(Needed::Whole(folded(text).into())),
+            pieces => {
+                let text =
+                    |piece: &Piece| if let Piece::Text(text) = piece { Some(folded(text).into_owned()) } else { None };
+                let longest = pieces.iter().filter_map(text).max_by_key(String::len);
+                longest.map(|text| Needed::Part(text.into()))
+            }
         }
     }
 

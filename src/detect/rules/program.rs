@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::chorus::{Chorus, choruses};
 use super::expr::{Expr, Item};
 use super::truth::{self, Truth};
 use crate::enrich::Facts;
@@ -19,20 +20,100 @@ pub enum Logic {
 }
 
 /// The rules of a detector and all that they wish.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Program {
     pub wishes: Vec<Item>,
     pub rules: Vec<Logic>,
+    choruses: Vec<Chorus>,
+    /// The chorus that each wish belongs to.
+    chorus_of: Vec<Option<usize>>,
+}
+
+/// A program while rules are added.
+#[derive(Default)]
+struct Draft {
+    wishes: Vec<Item>,
     known: HashMap<String, usize>,
 }
 
 impl Program {
-    /// Adds a rule.
-    pub fn add(&mut self, expr: &Expr) {
-        let logic = self.logic(expr, true);
-        self.rules.push(logic);
+    /// Of rules.
+    pub fn new<'r>(rules: impl IntoIterator<Item = &'r Expr>) -> Self {
+        let mut draft = Draft::default();
+        let rules = rules.into_iter().map(|rule| draft.logic(rule, true)).collect();
+        let (choruses, chorus_of) = choruses(&draft.wishes);
+        Self { wishes: draft.wishes, rules, choruses, chorus_of }
     }
 
+    /// The chorus that a wish belongs to.
+    pub fn chorus_of(&self, wish: usize) -> Option<usize> {
+        self.chorus_of[wish]
+    }
+
+    /// Whether an event meets a wish; looked at once.
+    pub fn truth(&self, wish: usize, facts: &Facts<'_, '_>, seen: &mut Seen) -> Truth {
+        if let Some(known) = seen.truths[wish] {
+            return known;
+        }
+        let item = &self.wishes[wish];
+        let truth = match self.chorus_of[wish] {
+            Some(chorus) if self.heard(chorus, facts, seen).binary_search(&wish).is_err() => {
+                truth::of_unmet(item, facts)
+            }
+            _ => truth::of_event(item, facts),
+        };
+        seen.truths[wish] = Some(truth);
+        seen.asked.push(wish);
+        truth
+    }
+
+    /// The wishes of a chorus that an event may meet; it meets no other of them.
+    pub fn heard<'s>(&self, chorus: usize, facts: &Facts<'_, '_>, seen: &'s mut Seen) -> &'s [usize] {
+        if !seen.has_listened[chorus] {
+            seen.has_listened[chorus] = true;
+            seen.listened.push(chorus);
+            let heard = &mut seen.heard[chorus];
+            self.choruses[chorus].listen(facts, &mut |wish| heard.push(wish));
+            heard.sort_unstable();
+            heard.dedup();
+        }
+        &seen.heard[chorus]
+    }
+
+    /// The wishes that a rule rests on, when it holds.
+    pub fn grounds(&self, rule: usize, facts: &Facts<'_, '_>, seen: &mut Seen) -> Vec<usize> {
+        let mut grounds = Vec::new();
+        self.collect(&self.rules[rule], facts, seen, &mut grounds);
+        grounds.sort_unstable();
+        grounds.dedup();
+        grounds
+    }
+
+    fn collect(&self, logic: &Logic, facts: &Facts<'_, '_>, seen: &mut Seen, grounds: &mut Vec<usize>) {
+        if !self.is_so(logic, facts, seen) {
+            return;
+        }
+        match logic {
+            Logic::Wish(wish, true) => grounds.push(*wish),
+            Logic::Wish(_, false) => {}
+            Logic::All(all) | Logic::Some(_, all) => {
+                all.iter().for_each(|logic| self.collect(logic, facts, seen, grounds));
+            }
+        }
+    }
+
+    fn is_so(&self, logic: &Logic, facts: &Facts<'_, '_>, seen: &mut Seen) -> bool {
+        match logic {
+            Logic::Wish(wish, wanted) => self.truth(*wish, facts, seen) == Truth::from(*wanted),
+            Logic::All(all) => all.iter().all(|logic| self.is_so(logic, facts, seen)),
+            Logic::Some(least, all) => {
+                all.iter().filter(|logic| self.is_so(logic, facts, seen)).take(*least).count() >= *least
+            }
+        }
+    }
+}
+
+impl Draft {
     fn logic(&mut self, expr: &Expr, wanted: bool) -> Logic {
         match expr {
             Expr::Not(expr) => self.logic(expr, !wanted),
@@ -68,54 +149,6 @@ impl Program {
         }
         wish
     }
-
-    /// Whether a rule holds of an event.
-    pub fn holds(&self, rule: usize, facts: &Facts<'_, '_>, seen: &mut Seen) -> bool {
-        self.is_so(&self.rules[rule], facts, seen)
-    }
-
-    fn is_so(&self, logic: &Logic, facts: &Facts<'_, '_>, seen: &mut Seen) -> bool {
-        match logic {
-            Logic::Wish(wish, wanted) => self.truth(*wish, facts, seen) == Truth::from(*wanted),
-            Logic::All(all) => all.iter().all(|logic| self.is_so(logic, facts, seen)),
-            Logic::Some(least, all) => {
-                all.iter().filter(|logic| self.is_so(logic, facts, seen)).take(*least).count() >= *least
-            }
-        }
-    }
-
-    /// Whether an event meets a wish; looked at once.
-    pub fn truth(&self, wish: usize, facts: &Facts<'_, '_>, seen: &mut Seen) -> Truth {
-        if let Some(known) = seen.truths[wish] {
-            return known;
-        }
-        let truth = truth::of_event(&self.wishes[wish], facts);
-        seen.truths[wish] = Some(truth);
-        seen.asked.push(wish);
-        truth
-    }
-
-    /// The wishes that a rule rests on, when it holds.
-    pub fn grounds(&self, rule: usize, facts: &Facts<'_, '_>, seen: &mut Seen) -> Vec<usize> {
-        let mut grounds = Vec::new();
-        self.collect(&self.rules[rule], facts, seen, &mut grounds);
-        grounds.sort_unstable();
-        grounds.dedup();
-        grounds
-    }
-
-    fn collect(&self, logic: &Logic, facts: &Facts<'_, '_>, seen: &mut Seen, grounds: &mut Vec<usize>) {
-        if !self.is_so(logic, facts, seen) {
-            return;
-        }
-        match logic {
-            Logic::Wish(wish, true) => grounds.push(*wish),
-            Logic::Wish(_, false) => {}
-            Logic::All(all) | Logic::Some(_, all) => {
-                all.iter().for_each(|logic| self.collect(logic, facts, seen, grounds));
-            }
-        }
-    }
 }
 
 /// What is known of one event. Reused from event to event.
@@ -123,18 +156,32 @@ impl Program {
 pub struct Seen {
     truths: Vec<Option<Truth>>,
     asked: Vec<usize>,
+    /// What each chorus heard, rising.
+    heard: Vec<Vec<usize>>,
+    /// The choruses that listened.
+    listened: Vec<usize>,
+    has_listened: Vec<bool>,
 }
 
 impl Seen {
     /// For a program.
     pub fn of(program: &Program) -> Self {
-        Self { truths: vec![None; program.wishes.len()], asked: Vec::with_capacity(program.wishes.len()) }
+        Self {
+            truths: vec![None; program.wishes.len()],
+            heard: vec![Vec::new(); program.choruses.len()],
+            has_listened: vec![false; program.choruses.len()],
+            ..Self::default()
+        }
     }
 
     /// Forgets the event.
     pub fn clear(&mut self) {
         for wish in self.asked.drain(..) {
             self.truths[wish] = None;
+        }
+        for chorus in self.listened.drain(..) {
+            self.heard[chorus].clear();
+            self.has_listened[chorus] = false;
         }
     }
 }

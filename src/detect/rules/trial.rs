@@ -117,18 +117,7 @@ fn explain(expr: &Expr, facts: &Facts<'_, '_>, depth: usize, clauses: &mut Vec<C
     }
     clauses.push(Clause { depth, text, outcome: "", values: None });
     let truths: Vec<_> = below.iter().map(|expr| explain(expr, facts, depth + 1, clauses)).collect();
-    let count = |wanted| truths.iter().filter(|truth| **truth == wanted).count();
-    let least = match expr {
-        Expr::Some(least, _) => *least,
-        _ => truths.len(),
-    };
-    let truth = match (expr, count(Truth::Yes), count(Truth::Open)) {
-        (Expr::Not(_), 1, _) => Truth::No,
-        (Expr::Not(_), _, 0) => Truth::Yes,
-        (_, yes, _) if yes >= least => Truth::Yes,
-        (_, yes, open) if yes + open >= least => Truth::Open,
-        _ => Truth::No,
-    };
+    let truth = truth::joined(expr, &truths);
     clauses[at].outcome = word(truth);
     truth
 }

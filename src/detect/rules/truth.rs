@@ -1,9 +1,9 @@
 //! Whether a wish is met, as far as it can be known.
 
+use super::any_of::Verdict;
 use super::expr::{Expr, Item, Quantifier, Wish};
 use super::subject::{Scope, Value};
 use super::taxonomy::Late;
-use super::wanted::Verdict;
 use crate::enrich::Facts;
 use crate::event::Stage;
 
@@ -26,15 +26,40 @@ impl From<bool> for Truth {
 
 /// Whether an event meets a wish.
 pub fn of_event(item: &Item, facts: &Facts<'_, '_>) -> Truth {
+    known(item, facts, || met(item, Scope::Event(facts)))
+}
+
+/// The same of a wish that no value in the event meets.
+pub fn of_unmet(item: &Item, facts: &Facts<'_, '_>) -> Truth {
+    known(item, facts, || false)
+}
+
+fn known(item: &Item, facts: &Facts<'_, '_>, met: impl FnOnce() -> bool) -> Truth {
     let pending = item.late != Late::Never && facts.event.stage() == Stage::RequestReceived;
     if pending && item.late.is_open(facts) {
         return Truth::Open;
     }
-    let scope = Scope::Event(facts);
-    match met(item, scope) {
-        true if pending && item.late == Late::WhileMissing && !item.subject.exists(scope) => Truth::Open,
-        false if pending && (item.late == Late::UntilFound || !item.subject.exists(scope)) => Truth::Open,
+    let exists = || item.subject.exists(Scope::Event(facts));
+    match met() {
+        true if pending && item.late == Late::WhileMissing && !exists() => Truth::Open,
+        false if pending && (item.late == Late::UntilFound || !exists()) => Truth::Open,
         met => met.into(),
+    }
+}
+
+/// What comes of parts that are joined as an expression joins its own.
+pub fn joined(expr: &Expr, parts: &[Truth]) -> Truth {
+    let count = |wanted| parts.iter().filter(|truth| **truth == wanted).count();
+    let least = match expr {
+        Expr::Some(least, _) => *least,
+        _ => parts.len(),
+    };
+    match (expr, count(Truth::Yes), count(Truth::Open)) {
+        (Expr::Not(_), 1, _) => Truth::No,
+        (Expr::Not(_), _, 0) => Truth::Yes,
+        (_, yes, _) if yes >= least => Truth::Yes,
+        (_, yes, open) if yes + open >= least => Truth::Open,
+        _ => Truth::No,
     }
 }
 

@@ -3,11 +3,12 @@
 use super::modifiers::{Change, Comparing, Modifiers, modifiers};
 use super::values::wanted;
 use super::{Context, Inside, array, items, subject};
+use crate::detect::rules::any_of::AnyOf;
 use crate::detect::rules::expr::{Expr, Item, Wish};
 use crate::detect::rules::mistake::{Mistake, Result};
 use crate::detect::rules::subject::Subject;
 use crate::detect::rules::taxonomy::{self, Late};
-use crate::detect::rules::wanted::{AnyOf, Wanted};
+use crate::detect::rules::wanted::Wanted;
 use crate::yaml::{Location, Node, Spanned};
 
 /// Names in which case matters to Kubernetes: without `cased` a filter lets more through than it says.

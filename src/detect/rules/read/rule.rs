@@ -6,12 +6,13 @@ use super::correlation;
 use super::detection::{body, detection};
 use super::head::{Head, head, understand};
 use super::{Context, Entries, Inside, Lists, entries, get, items, text_of};
+use crate::detect::rules::any_of::AnyOf;
 use crate::detect::rules::correlation::Draft;
 use crate::detect::rules::expr::{Expr, Item, Wish};
 use crate::detect::rules::mistake::{Mistake, Result};
 use crate::detect::rules::subject::Subject;
 use crate::detect::rules::taxonomy::{self, Correction, Late};
-use crate::detect::rules::wanted::{AnyOf, Wanted};
+use crate::detect::rules::wanted::Wanted;
 use crate::enrich::field::Field;
 use crate::yaml::{Location, Node, Spanned};
 
