@@ -84,6 +84,11 @@ impl Group {
         self.closes
     }
 
+    /// Whether its span ends then.
+    pub fn closes(&self, end: Timestamp) -> bool {
+        self.closes == Some(end)
+    }
+
     /// What was counted, if that suffices and nothing more can undo it.
     pub fn fires_at_once(&self, correlation: &Correlation) -> Option<f64> {
         if waits(&correlation.condition) { None } else { self.holds(correlation) }

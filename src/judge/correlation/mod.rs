@@ -26,8 +26,11 @@ use group::{Entry, Group};
 /// Groups of one correlation in one generation. Beyond it those idle longest begin anew.
 const GROUPS_MAX: usize = 8192;
 
-/// Spans of one correlation that wait for their end. Beyond it the first to end is not judged.
+/// Spans of one correlation that wait for their end. Beyond it the first to end is not judged, and its group begins anew.
 const CLOSINGS_MAX: usize = 4 * GROUPS_MAX;
+
+/// Combinations of values that one event counts as. Beyond it the others are not counted.
+const COMBINATIONS_MAX: usize = 1024;
 
 /// Between the values of a group in its key.
 const BETWEEN: &str = "\u{1f}";
@@ -177,42 +180,31 @@ impl One {
         // What has no value for a name of the group belongs to none.
         let group: Vec<_> =
             part.group.iter().map(|field| seen.value(field).map(str::to_owned)).collect::<Option<_>>()?;
-        let values: Vec<_> = match part.values.as_slice() {
-            [] => vec![String::new()],
-            [field] => seen.values(field).map(str::to_owned).collect(),
-            fields => fields
-                .iter()
-                .map(|field| seen.value(field))
-                .collect::<Option<Vec<_>>>()
-                .map(|all| all.join(BETWEEN))
-                .into_iter()
-                .collect(),
-        };
+        let values = combinations(&part.values, seen);
         let key = group.join(BETWEEN);
         let Memory { groups, closings } = &mut self.memory;
         let state = groups.entry(&key, Group::default);
-        let mut fired = None;
+        if values.is_empty() || state.is_silent(time) {
+            return None;
+        }
         for value in values {
-            let entry = Entry { time, part: place as u16, value };
-            if state.is_silent(time) {
-                return None;
-            }
-            state.add(entry, &self.correlation, event.as_ref());
-            if let Some(end) = state.opens(&self.correlation) {
-                closings.insert((end, key.clone()));
-                if closings.len() > CLOSINGS_MAX {
-                    closings.pop_first();
-                }
-            }
-            if let Some(count) = state.fires_at_once(&self.correlation) {
-                fired = Some(Fired {
-                    one: 0,
-                    time,
-                    group: group.clone(),
-                    count,
-                    events: state.fire(time, &self.correlation),
-                });
-            }
+            state.add(Entry { time, part: place as u16, value }, &self.correlation, event.as_ref());
+        }
+        let opened = state.opens(&self.correlation);
+        // Only now: what an event says it says at once.
+        let fired = state.fires_at_once(&self.correlation).map(|count| Fired {
+            one: 0,
+            time,
+            group,
+            count,
+            events: state.fire(time, &self.correlation),
+        });
+        closings.extend(opened.map(|end| (end, key)));
+        if closings.len() > CLOSINGS_MAX
+            && let Some((end, key)) = closings.pop_first()
+            && groups.get(&key).is_some_and(|state| state.closes(end))
+        {
+            groups.remove(&key);
         }
         fired
     }
@@ -221,8 +213,12 @@ impl One {
     fn close(&mut self, now: Timestamp) -> Option<Option<Fired>> {
         self.memory.closings.first().filter(|(end, _)| *end <= now)?;
         let (time, key) = self.memory.closings.pop_first()?;
+        // A group that was forgotten meanwhile, and maybe began anew, is not judged at the end it had before.
+        if !self.memory.groups.get(&key).is_some_and(|state| state.closes(time)) {
+            return Some(None);
+        }
         // With its span a group is over; the next event begins another.
-        let Some(mut state) = self.memory.groups.remove(&key) else { return Some(None) };
+        let mut state = self.memory.groups.remove(&key)?;
         Some(state.holds_at_end(&self.correlation).map(|count| {
             let values = key.split(BETWEEN).map(str::to_owned);
             let group = if self.correlation.group_by.is_empty() { Vec::new() } else { values.collect() };
@@ -245,6 +241,18 @@ impl One {
         let what = self.correlation.kind.counted(fired.count);
         format!("{}: {what} within {}{of}", self.rule.title, span(self.correlation.timespan))
     }
+}
+
+/// What an event counts as: the values of a field, or of several fields every combination of theirs.
+fn combinations(fields: &[String], seen: &Observation) -> Vec<String> {
+    let Some((first, others)) = fields.split_first() else { return vec![String::new()] };
+    let mut all: Vec<_> = seen.values(first).map(str::to_owned).collect();
+    for field in others {
+        let longer =
+            all.iter().flat_map(|begun| seen.values(field).map(move |value| format!("{begun}{BETWEEN}{value}")));
+        all = longer.take(COMBINATIONS_MAX).collect();
+    }
+    all
 }
 
 /// `5 minutes`, `1 hour`.

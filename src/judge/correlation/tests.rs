@@ -42,7 +42,7 @@ fn at(second: i64) -> Timestamp {
     Timestamp::default().plus_seconds(second)
 }
 
-/// What fires: `second title subject`. Events are `second rule actor value`.
+/// What fires: `second title subject`. Events are `second rule actor values`, the values with commas between them.
 fn fired(judge: &mut Correlations, events: &[(i64, &str, &str, &str)], until: i64) -> Vec<String> {
     let mut told = Vec::new();
     let tell = |time: i64, verdict: &mut Findings, told: &mut Vec<String>| {
@@ -57,8 +57,8 @@ fn fired(judge: &mut Correlations, events: &[(i64, &str, &str, &str)], until: i6
     };
     for (second, rule, actor, value) in events {
         pass(judge, *second, &mut verdict, &mut told);
-        let values =
-            [("actor.name", *actor), ("objectRef.name", *value)].into_iter().filter(|(_, value)| !value.is_empty());
+        let names = value.split(',').map(|value| ("objectRef.name", value));
+        let values = [("actor.name", *actor)].into_iter().chain(names).filter(|(_, value)| !value.is_empty());
         let values = values.map(|(name, value)| (name.into(), value.to_owned())).collect();
         let seen = Observation { what: observed_as(rule), values, once: None };
         let event =
@@ -114,6 +114,40 @@ fn different_values_are_counted() {
     check(&[names], &with(&["a", "b", "", "c"]), &["3 C1 eve"]);
     let pairs = names.replace("field: objectRef.name", "field: [objectRef.name, actor.name]");
     check(&[&pairs], &with(&["a", "b", "c"]), &["2 C1 eve"]);
+}
+
+#[test]
+fn every_value_of_an_event_is_counted() {
+    let names = "{type: value_count, rules: [denied], group-by: [actor.name], timespan: 1h, condition: {gte: 3, field: objectRef.name}}";
+    let one = |values| [(0, "denied", "eve", values)];
+    check(&[names], &one("a,b"), &[]);
+    check(&[names], &one("a,b,b"), &[]);
+    check(&[names], &one("a,b,c"), &["0 C1 eve"]);
+    // Nor do those that come after the one that suffices undo it.
+    check(&[names], &one("a,b,c,d"), &["0 C1 eve"]);
+    check(&[names], &[(0, "denied", "eve", "a"), (1, "denied", "eve", "b,c,d,e")], &["1 C1 eve"]);
+    // Of several fields every pair.
+    let pairs = names.replace("field: objectRef.name", "field: [actor.name, objectRef.name]");
+    check(&[&pairs], &one("a,b"), &[]);
+    check(&[&pairs], &one("a,b,c,d"), &["0 C1 eve"]);
+    check(&[&names.replace("gte: 3", "lt: 3")], &one("a,b,c"), &[]);
+    // An event has one mean.
+    let mean = "{type: value_avg, rules: [denied], timespan: 1h, condition: {gte: 5, field: objectRef.name}}";
+    check(&[mean], &one("9,1,1"), &[]);
+    check(&[mean], &one("1,1,20"), &["0 C1 C1"]);
+}
+
+#[test]
+fn a_group_that_was_forgotten_is_not_judged_at_the_end_it_had() {
+    let few = "{type: event_count, rules: [denied], group-by: [actor.name], timespan: 60s, condition: {lt: 3}}";
+    let others: Vec<_> = (0..=2 * GROUPS_MAX).map(|number| number.to_string()).collect();
+    let mut events = vec![(0, "denied", "eve", "x"), (0, "denied", "eve", "x")];
+    events.extend(others.iter().map(|other| (1, "denied", other.as_str(), "x")));
+    // She begins anew at 50, and what she did before is not known any more.
+    events.push((50, "denied", "eve", "x"));
+    let told = fired(&mut judge(&[few]), &events, 100_000);
+    let eve: Vec<_> = told.iter().filter(|told| told.ends_with(" eve")).collect();
+    assert_eq!(eve, ["110 C1 eve"]);
 }
 
 #[test]
