@@ -2,6 +2,8 @@
 //!
 //! An alert has an id and revisions. Fields are added as Gatecrier grows; none is changed or removed.
 
+pub mod suppression;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::event::Timestamp;
+pub use suppression::Suppression;
 
 /// How grave it is. Within an alert it may only rise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -330,6 +333,10 @@ pub struct Alert {
     pub events: Vec<EventRef>,
     /// The founding event, masked and bounded.
     pub evidence: Option<Evidence>,
+    /// For each of its rules the entry of the configuration's `suppressions` that would cover exactly this, if it is
+    /// expected. It waits for a reason and an author.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub suppressions: Vec<Suppression>,
 }
 
 impl Alert {

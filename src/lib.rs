@@ -15,6 +15,7 @@
 //!
 //! * Sources never see an alert. Sinks never see an event.
 //! * The core (everything up to `analyze`) never awaits, opens no file, reads no clock and prints nothing.
+//! * What is suppressed is left out behind the judges and before the throttle, and counted.
 //! * Detectors remember nothing and never see each other. Judges remember, and know no time but that of events.
 //! * Modules own their configuration; only `config` puts it together.
 //! * Only `pipeline` spawns. Only `metrics` holds a metric's name. A secret is seen only at the wire.
@@ -34,6 +35,7 @@ pub mod mask;
 pub mod detect;
 pub mod judge;
 pub mod request;
+pub mod suppress;
 pub mod throttle;
 
 pub mod analyze;

@@ -50,6 +50,15 @@ pub struct ByRule {
     pub severity: &'static str,
 }
 
+/// Which suppression, of what.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct BySuppression {
+    /// Its label, from the configuration.
+    pub suppression: String,
+    /// The rule's id.
+    pub rule: String,
+}
+
 /// Which sink.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct BySink {
@@ -140,6 +149,7 @@ metrics! {
     malformed: Family<BySourceReason, Counter> = "malformed_records", None, "Records that could not be read whole; they are in the quarantine";
     duplicates: Counter = "duplicate_records", None, "Records passed because they had been analyzed already";
     alerts: Family<ByRule, Counter> = "alerts", None, "Alerts opened";
+    suppressed: Family<BySuppression, Counter> = "suppressed_findings", None, "Findings that a suppression of the configuration covers, each once a request";
     revisions: Counter = "alert_revisions", None, "Revisions of alerts written to the outbox";
     outbox_alerts: Count = "outbox_alerts", None, "Alerts in the outbox that some sink has not taken yet";
     outbox_bytes: Count = "outbox_size", Some(Unit::Bytes), "Bytes of the outbox on disk";

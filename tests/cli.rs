@@ -279,6 +279,64 @@ fn scan_takes_a_configuration_without_sources() {
     assert_eq!(run(folder.path(), &["scan", "audit.log", "-o", "jsonl", "-c", "trusting.yaml"]).out, "");
 }
 
+/// A folder with a log of a request from outside, and a configuration with this entry.
+fn suppressing(entry: &str) -> tempfile::TempDir {
+    let folder = configured();
+    let event = r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"5c5cd3d5-8a0c-4c5b-9e5d-3c9d1cf2a001","stage":"ResponseComplete","requestURI":"/api/v1/namespaces/shop/secrets","verb":"list","user":{"username":"eve\u001b[31m","groups":["system:authenticated"]},"sourceIPs":["192.0.2.66"],"objectRef":{"resource":"secrets","namespace":"shop","apiVersion":"v1"},"responseStatus":{"code":200},"requestReceivedTimestamp":"2026-11-22T12:00:00.000000Z","stageTimestamp":"2026-11-22T12:00:00.500000Z"}"#;
+    std::fs::write(folder.path().join("log.json"), event).unwrap();
+    let config = folder.path().join("gatecrier.yaml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let entry = format!("suppressions:\n  - {{ name: drill, {entry}, reason: a drill, author: bob }}\n");
+    std::fs::write(&config, text + &entry).unwrap();
+    folder
+}
+
+const CONFIG: [&str; 2] = ["-c", "gatecrier.yaml"];
+
+#[test]
+fn what_is_suppressed_is_counted_listed_and_explained() {
+    let folder = suppressing("rule: outside-trusted-networks, zone: outside, until: 2030-01-01");
+    let here = folder.path();
+    let said = run(here, &[&["scan", "log.json"][..], &CONFIG].concat());
+    said.check(0, &["1 finding suppressed", "1  outside-trusted-networks by `drill`", "api-server-exposed"], &[]);
+    let said = run(here, &[&["scan", "log.json", "-o", "json"][..], &CONFIG].concat());
+    let all: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    let counted = serde_json::json!([{"suppression": "drill", "rule": "outside-trusted-networks", "findings": 1}]);
+    assert_eq!(all["summary"]["suppressed"], counted);
+    assert_eq!(all["alerts"][0]["suppressions"][0]["rule"], "api-server-exposed");
+    let said = run(here, &[&["suppressions", "list", "log.json"][..], &CONFIG].concat());
+    said.check(0, &["drill", "2030-01-01", " 1 ", "zone outside", "a drill", "bob"], &[]);
+    let said = run(here, &[&["explain", "--event", "log.json"][..], &CONFIG].concat());
+    let why = "suppressed outside-trusted-networks by `drill` until 2030-01-01 (bob: a drill)";
+    said.check(0, &["event 5c5cd3d5", "medium   api-server-exposed", why], &[]);
+    let said = run(here, &[&["check"][..], &CONFIG].concat());
+    said.check(0, &["suppression", "drill", "until 2030-01-01"], &[]);
+    assert!(!said.out.contains("ended"), "{}", said.out);
+}
+
+#[test]
+fn a_suppression_that_is_over_or_of_no_rule_is_told() {
+    let over = suppressing("rule: outside-trusted-networks, until: 2026-11-21");
+    let said = run(over.path(), &[&["check"][..], &CONFIG].concat());
+    said.check(0, &["gatecrier.yaml:18:", "the suppression `drill` ended on 2026-11-21"], &[]);
+    run(over.path(), &[&["suppressions", "list"][..], &CONFIG].concat()).check(0, &["2026-11-21 (over)"], &[]);
+    let typo = suppressing("rule: outside-trusted-network, until: 2030-01-01");
+    for command in [&["check"][..], &["scan", "log.json"], &["suppressions", "list"]] {
+        let said = run(typo.path(), &[command, &CONFIG].concat());
+        let place = [
+            "gatecrier.yaml:18:26: there is no rule `outside-trusted-network`",
+            "did you mean `outside-trusted-networks`?",
+        ];
+        said.check(1, &[], &place);
+    }
+    for (rule, code) in
+        [("log-gap", 0), ("granted-then-ran", 0), ("identity-at-risk", 0), ("outside-*", 0), ("log-*", 0), ("x*", 1)]
+    {
+        let folder = suppressing(&format!("rule: '{rule}', until: 2030-01-01"));
+        assert_eq!(run(folder.path(), &[&["check"][..], &CONFIG].concat()).code, code, "{rule}");
+    }
+}
+
 #[test]
 fn colours_are_asked_for_or_not() {
     let folder = tempfile::tempdir().unwrap();

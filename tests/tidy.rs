@@ -24,10 +24,14 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("hit", &["event", "alert", "detect", "request"]),
     ("judge", &["event", "alert", "amount", "detect", "enrich", "hit", "mask", "request", "yaml"]),
     ("request", &["event"]),
+    ("suppress", &["event", "alert", "detect", "hit"]),
     ("throttle", &["event", "alert", "detect", "hit", "request"]),
     (
         "analyze",
-        &["event", "alert", "batch", "decode", "detect", "enrich", "hit", "judge", "mask", "request", "throttle"],
+        &[
+            "event", "alert", "batch", "decode", "detect", "enrich", "hit", "judge", "mask", "request", "suppress",
+            "throttle",
+        ],
     ),
     ("policy", &["detect", "event", "yaml"]),
     ("state", &[]),
@@ -43,7 +47,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("server", &["amount", "batch", "hex", "metrics", "secret", "source", "state"]),
     (
         "config",
-        &["alert", "amount", "detect", "enrich", "forward", "outbox", "server", "sink", "source", "terminal", "yaml"],
+        &[
+            "alert", "amount", "detect", "enrich", "forward", "outbox", "server", "sink", "source", "suppress",
+            "terminal", "yaml",
+        ],
     ),
     (
         "pipeline",
@@ -71,6 +78,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "snapshot",
             "source",
             "state",
+            "suppress",
             "yaml",
         ],
     ),
@@ -78,15 +86,15 @@ const LAYERS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "alert", "analyze", "batch", "config", "decode", "deliver", "detect", "enrich", "event", "metrics",
-            "pipeline", "policy", "server", "sink", "source", "terminal", "yaml",
+            "pipeline", "policy", "server", "sink", "source", "suppress", "terminal", "yaml",
         ],
     ),
 ];
 
 /// The core: no async, no files, no clock, no prints.
 const CORE: &[&str] = &[
-    "event", "batch", "alert", "hit", "decode", "mask", "enrich", "detect", "judge", "request", "throttle", "analyze",
-    "policy",
+    "event", "batch", "alert", "hit", "decode", "mask", "enrich", "detect", "judge", "request", "suppress", "throttle",
+    "analyze", "policy",
 ];
 
 /// What the core may not name.

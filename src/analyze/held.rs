@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::show;
+use super::show::{self, Description};
 use crate::decode;
 use crate::detect::{Detector, Findings};
 use crate::enrich::{Facts, Origin, Who};
@@ -49,6 +49,17 @@ impl Held {
     pub(super) fn at(mut self, time: Timestamp) -> Self {
         self.hit.time = time;
         self
+    }
+
+    /// Who asked what from where, which is less work than to show it.
+    pub(super) fn description(&self) -> Description {
+        match &self.rest {
+            Some(Rest { record, who, origin }) => {
+                let event = decode::again(record);
+                Description::of(&Facts::new(&event, Arc::clone(who), Arc::clone(origin)))
+            }
+            None => Description::within(&self.hit),
+        }
     }
 
     /// The whole hit.

@@ -11,9 +11,10 @@ mod memory;
 mod merge;
 mod notices;
 mod show;
+mod suppressing;
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeSet, BinaryHeap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,7 @@ use crate::hit::Hit;
 use crate::judge::{Judge, Judges};
 use crate::mask::Remains;
 use crate::request::Key;
+use crate::suppress::{Suppressed, Suppressions};
 use crate::throttle::Throttle;
 
 pub use census::{Caller, Census};
@@ -53,6 +55,8 @@ pub struct Output {
     pub events: u64,
     /// Records passed because they had been taken already.
     pub duplicates: u64,
+    /// Findings that were not told because they are expected, each once a request.
+    pub suppressed: Vec<Suppressed>,
 }
 
 /// A record that could not be read whole.
@@ -91,6 +95,7 @@ pub struct Analyzer {
     source_rules: SourceRules,
     findings: Findings,
     judges: Judges,
+    suppressions: Suppressions,
     throttle: Throttle,
     sources: HashMap<SourceId, SourceMemory>,
     held: BinaryHeap<Reverse<Held>>,
@@ -107,6 +112,7 @@ impl Analyzer {
             source_rules: SourceRules::default(),
             findings: Findings::outlines(),
             judges: Judges::default(),
+            suppressions: Suppressions::default(),
             throttle: Throttle::default(),
             sources: HashMap::new(),
             held: BinaryHeap::new(),
@@ -124,6 +130,19 @@ impl Analyzer {
     pub fn with_judges(mut self, judges: Vec<Box<dyn Judge>>) -> Self {
         self.judges = Judges::new(judges);
         self
+    }
+
+    /// Passes over what these cover.
+    pub fn with_suppressions(mut self, suppressions: Suppressions) -> Self {
+        self.suppressions = suppressions;
+        self
+    }
+
+    /// The ids of all rules by which it may raise findings.
+    pub fn rules(&self) -> BTreeSet<String> {
+        let detectors = self.detectors.iter().flat_map(|detector| detector.rules());
+        let of_events = detectors.map(|rule| rule.id.clone()).chain(self.judges.rules());
+        of_events.chain(self.source_rules.ids()).collect()
     }
 
     /// Counts who came from where, for a report.
@@ -193,9 +212,8 @@ impl Analyzer {
             return;
         }
         self.judges.pass_over_repeats(&mut held.hit);
-        if !self.throttle.was_judged(&held.hit) {
-            self.judges.judge(&mut held.hit, self.throttle.requests());
-        }
+        self.judge(&mut held);
+        self.leave_out(&mut held.hit, out);
         if held.hit.findings.is_empty() || (minutely && !self.throttle.first_sight(&held.hit)) {
             return;
         }
@@ -211,7 +229,7 @@ impl Analyzer {
                 let key = Key::of(&[rule, subject, &due.micros().to_le_bytes()]);
                 let hit = Hit::without_event(due, key, finding, self.cluster.shared());
                 if self.throttle.first_sight(&hit) {
-                    self.throttle.take(hit, fullness, &mut out.alerts);
+                    self.take_unraised(hit, fullness, out);
                 }
             }
         }

@@ -38,6 +38,12 @@ impl Default for SourceRules {
 }
 
 impl SourceRules {
+    /// Their ids.
+    pub(super) fn ids(&self) -> impl Iterator<Item = String> {
+        let Self { gap, vanished, truncated, oversized, unreadable, cut, poison } = self;
+        [gap, vanished, truncated, oversized, unreadable, cut, poison].into_iter().map(|rule| rule.id.clone())
+    }
+
     /// An event that could be read only as far as it goes.
     pub(super) fn cut(&self, source: &SourceId, place: &Place, findings: &mut Findings) {
         let text = format!("an audit record at {place} ends before its end; what stands of it was judged");

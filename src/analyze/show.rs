@@ -2,6 +2,7 @@
 
 use serde_json::value::RawValue;
 
+use crate::alert::suppression::Shown;
 use crate::alert::{Actor, Client, EventRef, Evidence, Request};
 use crate::batch::{ClusterId, SourceId};
 use crate::detect::Findings;
@@ -47,11 +48,34 @@ pub(super) fn outline(facts: &Facts<'_, '_>, findings: &mut Findings, source: &S
     }
 }
 
+/// Who asked what from where; nothing of what no request raised.
+pub(super) struct Description {
+    client: Option<Client>,
+    actor: Option<Actor>,
+    request: Option<Request>,
+}
+
+impl Description {
+    /// As an event says it.
+    pub(super) fn of(facts: &Facts<'_, '_>) -> Self {
+        Self { client: Some(client(&facts.origin)), actor: Some(actor(facts)), request: Some(request(facts)) }
+    }
+
+    /// As a hit has it.
+    pub(super) fn within(hit: &Hit) -> Self {
+        Self { client: hit.client.clone(), actor: hit.actor.clone(), request: hit.request.clone() }
+    }
+
+    /// For suppressions.
+    pub(super) fn shown(&self) -> Shown<'_> {
+        Shown { client: self.client.as_ref(), actor: self.actor.as_ref(), request: self.request.as_ref() }
+    }
+}
+
 /// Adds what people are shown.
 pub(super) fn complete(hit: &mut Hit, facts: &Facts<'_, '_>) {
-    hit.client = Some(client(&facts.origin));
-    hit.actor = Some(actor(facts));
-    hit.request = Some(request(facts));
+    let Description { client, actor, request } = Description::of(facts);
+    (hit.client, hit.actor, hit.request) = (client, actor, request);
     hit.evidence = evidence(facts);
 }
 

@@ -80,9 +80,12 @@ fn configuration(file: &Path, ask_sinks: bool) -> anyhow::Result<Outcome> {
         }
     };
     let falco = pipeline::falco::read(&config.rules.falco)?;
+    // Which rules there are, suppressions can only be held to once all are read.
+    pipeline::analyzer(&config)?;
+    let expired = pipeline::suppressions::expired(&config);
     let mut out = anstream::stdout().lock();
     writeln!(out, "{} is valid.\n\n{}", file.display(), overview(&config, &rules, falco.falco.len()))?;
-    for warning in config.warnings.iter().chain(&rules.warnings).chain(&falco.warnings) {
+    for warning in config.warnings.iter().chain(&rules.warnings).chain(&falco.warnings).chain(&expired) {
         writeln!(out, "\nwarning: {warning}")?;
     }
     if !ask_sinks {
@@ -125,6 +128,9 @@ fn overview(config: &Config, rules: &Loaded, falco_rules: usize) -> String {
     }
     if falco_rules > 0 {
         row("rules", "falco", plural(falco_rules, "rule"));
+    }
+    for entry in &config.suppressions {
+        row("suppression", &entry.label(), format!("{}, until {} ({})", entry.covers(), entry.until, entry.author));
     }
     if config.sinks.is_empty() {
         row("sink", "stdout", "as no sink is named".to_owned());

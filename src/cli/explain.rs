@@ -17,7 +17,9 @@ Examples:
   gatecrier explain client            the fields that begin so
   gatecrier explain client.trusted    what one means, its values, from which audit level on
   gatecrier explain --event event.json --rule secret-read --rules my-rules/
-                                      which clauses of the rule match the event, with its values";
+                                      which clauses of the rule match the event, with its values
+  gatecrier explain --event event.json -c gatecrier.yaml
+                                      what is found in the event, and which suppressions cover it";
 
 /// Says what the fields mean that rules may name, or why a rule matches an event.
 #[derive(Debug, clap::Args)]
@@ -27,12 +29,12 @@ pub struct Options {
     #[arg(value_name = "FIELD", conflicts_with = "event")]
     field: Option<String>,
 
-    /// A file with an audit event, or `-` for standard input: says which clauses of a rule match it. Of several
-    /// events, each a line, all.
-    #[arg(long, value_name = "FILE", requires = "rule")]
+    /// A file with an audit event, or `-` for standard input: says what is found in it, and which suppressions cover
+    /// that; with `--rule`, which clauses of the rule match it. Of several events, each a line, all.
+    #[arg(long, value_name = "FILE")]
     event: Option<PathBuf>,
 
-    /// The rule's id or name.
+    /// The id or name of a rule in a file.
     #[arg(long, value_name = "ID", requires = "event")]
     rule: Option<String>,
 
@@ -46,9 +48,12 @@ pub struct Options {
 
 /// Answers on stdout.
 pub fn run(options: &Options) -> anyhow::Result<Outcome> {
-    if let (Some(file), Some(rule)) = (&options.event, &options.rule) {
+    if let Some(file) = &options.event {
         let chosen = Chosen::new(options.rules.clone(), options.optional.clone());
-        return event::explain(file, rule, &chosen);
+        return match &options.rule {
+            Some(rule) => event::explain(file, rule, &chosen),
+            None => event::find(file, &chosen),
+        };
     }
     let mut out = anstream::stdout().lock();
     let Some(name) = options.field.as_deref() else {

@@ -11,6 +11,7 @@ mod rules;
 mod run;
 pub mod scan;
 mod sinks;
+mod suppressions;
 mod test;
 
 use std::io::{IsTerminal, Write};
@@ -72,6 +73,7 @@ enum Command {
     Deadletters(deadletters::Options),
     Explain(explain::Options),
     Rules(rules::Options),
+    Suppressions(suppressions::Options),
     Replay(replay::Options),
     Test(test::Options),
 }
@@ -152,6 +154,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Deadletters(options) => deadletters::run(&options),
         Command::Explain(options) => explain::run(&options),
         Command::Rules(options) => rules::run(&options),
+        Command::Suppressions(options) => suppressions::run(&options),
         Command::Replay(options) => replay::run(&options),
         Command::Test(options) => test::run(&options),
     };

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::{Optional, Outcome, scan, table};
 use crate::alert::{Alert, Severity};
 use crate::config::Config;
+use crate::pipeline;
 use crate::terminal::escape_terminal;
 
 const EXAMPLES: &str = "\
@@ -58,8 +59,12 @@ pub fn run(options: &Options) -> anyhow::Result<Outcome> {
         Some(path) => Config::load_without_sources(path)?,
         None => Config::default(),
     };
-    let old = side(options, options.old.as_ref().map_or_else(|| config.clone(), |paths| with(&config, paths)))?;
-    let new = side(options, with(&config, &options.new))?;
+    let old = match &options.old {
+        Some(paths) => with(&config, paths)?,
+        None => config.clone(),
+    };
+    let old = side(options, old)?;
+    let new = side(options, with(&config, &options.new)?)?;
     let (mut rows, mut counts) = (table(), [0_usize; 3]);
     for (key, sign, found) in differences(&old.0, &new.0) {
         counts[["+", "-", "~"].iter().position(|known| *known == sign).unwrap_or(0)] += 1;
@@ -81,12 +86,14 @@ pub fn run(options: &Options) -> anyhow::Result<Outcome> {
     Ok(if old.1 && new.1 { Outcome::Well } else { Outcome::Failed })
 }
 
-/// The configuration with other Sigma rules. Its Falco rules and its lists stay.
-fn with(config: &Config, paths: &[PathBuf]) -> Config {
+/// The configuration with other Sigma rules. Its Falco rules and its lists stay, and so do suppressions, but for those of
+/// rules that are gone.
+fn with(config: &Config, paths: &[PathBuf]) -> anyhow::Result<Config> {
     let mut config = config.clone();
     let (folders, files) = paths.iter().cloned().partition::<Vec<_>, _>(|path| path.is_dir());
     (config.rules.folders, config.rules.files) = (folders, files);
-    config
+    pipeline::suppressions::leave_out_unknown(&mut config)?;
+    Ok(config)
 }
 
 /// What a configuration finds in the logs, and whether they were read to their ends.

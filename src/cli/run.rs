@@ -40,6 +40,9 @@ pub fn run(options: &Options) -> anyhow::Result<Outcome> {
     for warning in pipeline::falco::read(&config.rules.falco)?.warnings {
         tracing::warn!("{}", warning.in_one_line());
     }
+    for over in pipeline::suppressions::expired(&config) {
+        tracing::warn!("{}", over.in_one_line());
+    }
     until_stopped(config, |config, metrics, ready, stop| {
         pipeline::run(config, pipeline::analyzer_of, metrics, ready, stop)
     })

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use ipnet::IpNet;
 
-use super::{Config, Purpose, sources};
+use super::{Config, Purpose, sources, suppressions};
 use crate::enrich::network::Cidr;
 use crate::enrich::policy::Config as Policy;
 use crate::yaml::{Outline, Problem, nearest};
@@ -26,6 +26,7 @@ pub fn errors(config: &Config, outline: &Outline<'_>, purpose: Purpose) -> Vec<P
     problems.extend(empty_entries(config, outline));
     problems.extend(bad_routes(config, outline));
     problems.extend(left_out_sinks(config, outline));
+    problems.extend(suppressions::problems(config, outline));
     problems
 }
 
@@ -63,6 +64,7 @@ pub fn warnings(config: &Config, outline: &Outline<'_>) -> Vec<Problem> {
     for (name, source) in &config.sources {
         problems.extend(sources::warnings(name, source, outline));
     }
+    problems.extend(suppressions::warnings(config, outline));
     problems
 }
 

@@ -8,12 +8,15 @@ mod error;
 mod paths;
 mod sinks;
 mod sources;
+mod suppressions;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Deserialize;
 
+use crate::alert::Suppression;
 pub use crate::yaml::Problem;
 use crate::yaml::{self, Outline};
 use crate::{detect, enrich, forward, outbox, server, source};
@@ -48,6 +51,8 @@ pub struct Config {
     pub detection: detect::Config,
     /// Rules in files.
     pub rules: Rules,
+    /// What is expected, and need not be told.
+    pub suppressions: Vec<Suppression>,
     /// Where alerts go. None at all means standard output.
     pub sinks: Sinks,
     /// Health and metrics.
@@ -59,6 +64,18 @@ pub struct Config {
     /// What is allowed but probably not meant.
     #[serde(skip)]
     pub warnings: Vec<Problem>,
+    /// Its name and text, for those who find mistakes later, with what other files say.
+    #[serde(skip)]
+    pub origin: Origin,
+}
+
+/// What a configuration was read from.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    /// What messages call the file.
+    pub file: String,
+    /// All of it.
+    pub text: Arc<str>,
 }
 
 impl Default for Config {
@@ -74,11 +91,13 @@ impl Default for Config {
             policies: Vec::new(),
             detection: detect::Config::default(),
             rules: Rules::default(),
+            suppressions: Vec::new(),
             sinks: Sinks::default(),
             server: server::Config::default(),
             forward: None,
             outbox: outbox::Config::default(),
             warnings: Vec::new(),
+            origin: Origin::default(),
         }
     }
 }
@@ -156,6 +175,11 @@ impl Config {
         from_text(text, Path::new(file_name), Purpose::Run)
     }
 
+    /// Where its keys and values stand.
+    pub fn outline(&self) -> Outline<'_> {
+        Outline::new(&self.origin.text, self.origin.file.clone())
+    }
+
     /// The sections that say whom to trust, as one. Paths in it are absolute, or relative to the current folder.
     pub fn trust(&self) -> enrich::trust::Config {
         enrich::trust::Config {
@@ -212,6 +236,7 @@ fn advice_for(error: &std::io::Error) -> &'static str {
 fn from_text(text: &str, path: &Path, purpose: Purpose) -> Result<Config, ConfigError> {
     let outline = Outline::new(text, path.display().to_string());
     let mut config = parse(text, &outline)?;
+    config.origin = Origin { file: path.display().to_string(), text: text.into() };
     let Config { cluster, sources, .. } = &mut config;
     for webhook in sources.values_mut().filter_map(|source| source.webhook.as_mut()) {
         if webhook.clusters.is_empty() {

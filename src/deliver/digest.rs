@@ -97,6 +97,7 @@ impl Digest {
             request: None,
             events: Vec::new(),
             evidence: None,
+            suppressions: Vec::new(),
         })
     }
 }

@@ -145,13 +145,17 @@ pub struct Finding {
     /// Of all with this key only the first, in the order of event time, counts.
     #[serde(default)]
     pub once: Option<Key>,
+    /// The suppression that covers it: it is expected, and will not be told.
+    #[serde(skip)]
+    pub covered: Option<Arc<str>>,
 }
 
 impl Finding {
     /// One that stands on its own event alone.
     pub fn new(rule: &Arc<Rule>, subject: String, severity: Severity, text: String) -> Self {
-        let (events, matched, unusual, once) = (Vec::new(), Vec::new(), None, None);
-        Self { rule: Arc::clone(rule), subject, severity, text, events, matched, unusual, once }
+        let (events, matched) = (Vec::new(), Vec::new());
+        let (unusual, once, covered) = (None, None, None);
+        Self { rule: Arc::clone(rule), subject, severity, text, events, matched, unusual, once, covered }
     }
 }
 

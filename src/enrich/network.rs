@@ -108,7 +108,7 @@ pub type Proxies = Table<Proxy>;
 pub type HidingHops = Table<HidingHop>;
 
 /// The zone of [`Networks::private_defaults`].
-const PRIVATE_ZONE: &str = "private";
+pub const PRIVATE_ZONE: &str = "private";
 
 /// RFC 1918, loopback, link-local and unique-local. Carrier NAT and documentation ranges are left out on
 /// purpose: strangers come from the one, and nobody at all from the other.

@@ -46,16 +46,22 @@ impl Judges {
         hit.findings.retain(|finding| finding.once.is_none_or(|key| self.once.is_first(key, time)));
     }
 
-    /// Lets every judge see what is new in a hit that is no copy, and adds what they find to it.
-    pub fn judge(&mut self, hit: &mut Hit, requests: &mut Requests) {
+    /// The ids of the rules by which they raise findings.
+    pub fn rules(&self) -> impl Iterator<Item = String> {
+        self.judges.iter().flat_map(|judge| judge.rules())
+    }
+
+    /// Lets every judge see what is new in a hit that is no copy. What they find passes `mark`, so that those asked
+    /// later know which of it is suppressed.
+    pub fn judge(&mut self, hit: &Hit, requests: &mut Requests, mark: &dyn Fn(&mut Finding)) -> Vec<Finding> {
+        let mut added = Vec::new();
         if self.judges.is_empty() {
-            return;
+            return added;
         }
         let (findings, observed) = self.news(hit, requests);
         if findings.is_empty() && observed.is_empty() {
-            return;
+            return added;
         }
-        let mut added = Vec::new();
         for judge in &mut self.judges {
             let case = Case {
                 time: hit.time,
@@ -67,9 +73,11 @@ impl Judges {
                 added: &added,
             };
             judge.judge(&case, &mut self.verdict);
-            added.append(&mut self.verdict.take());
+            let mut found = self.verdict.take();
+            found.iter_mut().for_each(mark);
+            added.append(&mut found);
         }
-        hit.findings.append(&mut added);
+        added
     }
 
     /// What was not found or observed at an earlier stage of the request.

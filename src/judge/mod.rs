@@ -84,9 +84,12 @@ impl<'h> Case<'h> {
         self.findings.iter().copied().chain(self.added)
     }
 
-    /// Whether nothing grave was found in it, so that it may be learnt from. What only counts is not grave yet.
+    /// Whether nothing grave was found in it, so that it may be learnt from. What only counts is not grave yet, and what
+    /// is suppressed is expected.
     pub fn is_innocent(&self) -> bool {
-        self.findings().all(|finding| finding.severity < Severity::Medium || finding.rule.threshold.is_some())
+        self.findings().all(|finding| {
+            finding.severity < Severity::Medium || finding.rule.threshold.is_some() || finding.covered.is_some()
+        })
     }
 
     /// What was observed under this name.
@@ -107,6 +110,11 @@ pub trait Judge: Send {
     /// The ids of its rules, and what each must be shown: every request, unless it says otherwise.
     fn needs(&self) -> Vec<(String, Needs)> {
         vec![(self.id().to_owned(), Needs::everything())]
+    }
+
+    /// The ids of the rules by which it raises findings.
+    fn rules(&self) -> Vec<String> {
+        self.needs().into_iter().map(|(id, _)| id).collect()
     }
 
     /// Looks at one case and raises what it finds. Cases come in the order of event time, but for those that came

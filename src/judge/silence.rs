@@ -70,6 +70,10 @@ impl Judge for Silence {
         &self.log.id
     }
 
+    fn rules(&self) -> Vec<String> {
+        vec![self.log.id.clone(), self.lease.id.clone()]
+    }
+
     fn shape(&self) -> String {
         "1".to_owned()
     }

@@ -36,6 +36,7 @@ fn alert(id: &str, count: u64, severity: Severity) -> Alert {
         request: None,
         events: vec![],
         evidence: None,
+        suppressions: Vec::new(),
     }
 }
 

@@ -16,13 +16,21 @@ use crate::enrich::policy::Policies;
 use crate::enrich::trust::Trust;
 use crate::judge::anomaly::{self, Anomaly};
 use crate::judge::{self, Correlations};
-use crate::pipeline::{falco, rules};
+use crate::pipeline::{falco, rules, suppressions};
 
 /// An analyzer that remembers nothing yet, with every built-in detector and judge, and the rules of the configuration.
 ///
 /// # Errors
-/// A list or place file that cannot be read, networks that contradict each other, a rule that cannot be run.
+/// A list or place file that cannot be read, networks that contradict each other, a rule that cannot be run, a
+/// suppression of a rule that does not exist.
 pub fn analyzer(config: &Config) -> anyhow::Result<Analyzer> {
+    let analyzer = unsuppressed(config)?;
+    let suppressions = suppressions::read(config, &analyzer.rules())?;
+    Ok(analyzer.with_suppressions(suppressions))
+}
+
+/// The same without suppressions.
+pub(super) fn unsuppressed(config: &Config) -> anyhow::Result<Analyzer> {
     let cluster = ClusterId::new(config.cluster.as_str());
     let mut detectors = detect::built_in(&config.detection);
     let loaded = rules::read(&config.rules)?;

@@ -14,6 +14,7 @@ mod own;
 mod read;
 mod receive;
 pub mod rules;
+pub mod suppressions;
 mod tell;
 mod think;
 mod write;

@@ -34,6 +34,7 @@ pub(super) fn alert(cluster: &str, rule: &str, subject: &str, text: String, now:
         request: None,
         events: vec![],
         evidence: None,
+        suppressions: Vec::new(),
     }
 }
 

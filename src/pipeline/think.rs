@@ -16,10 +16,11 @@ use super::write::{Message, Save};
 use crate::analyze::{Analyzer, LATENESS_SECONDS, Merge, Output};
 use crate::batch::{Input, Position, SourceId};
 use crate::event::Timestamp;
-use crate::metrics::{BySource, BySourceReason, Metrics};
+use crate::metrics::{BySource, BySourceReason, BySuppression, Metrics};
 use crate::outbox::Outbox;
 use crate::server::{Condition, Readiness};
 use crate::source::Parcel;
+use crate::suppress::Suppressed;
 
 /// How often memory and positions are saved while records come.
 const SAVE_EVERY: Duration = Duration::from_secs(30);
@@ -237,6 +238,10 @@ impl Thinker {
     }
 
     fn tell(&mut self, out: Output) -> Result<(), HungUp> {
+        for Suppressed { by, rule } in &out.suppressed {
+            let label = BySuppression { suppression: by.to_string(), rule: rule.id.clone() };
+            self.metrics.suppressed.get_or_create(&label).inc();
+        }
         if out.alerts.is_empty() && out.quarantined.is_empty() {
             return Ok(());
         }

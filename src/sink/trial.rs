@@ -47,6 +47,7 @@ pub fn alert(severity: Severity, cluster: &str, now: Timestamp) -> Alert {
         request: Some(request()),
         events: vec![event],
         evidence: Some(Evidence { event: RawValue::NULL.to_owned(), cut: true, bytes: 0 }),
+        suppressions: Vec::new(),
     }
 }
 

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{DAY_SECONDS, Hit, Pair, QUIET_SECONDS};
-use crate::alert::{Alert, AlertRule, EventRef, Reason, Request, Status};
+use crate::alert::suppression::Shown;
+use crate::alert::{Alert, AlertRule, EventRef, Reason, Request, Status, Suppression};
 use crate::detect::{Credit, Finding, Rule};
 use crate::event::Timestamp;
 use crate::request::Key;
@@ -51,6 +52,7 @@ impl Open {
             request: hit.request.clone(),
             events: events(findings, hit),
             evidence: hit.evidence.clone(),
+            suppressions: findings.iter().take(REASONS_MAX).filter_map(|finding| proposed(finding, hit)).collect(),
         };
         let pairs = findings.iter().map(|finding| Pair::of(finding)).collect();
         Self { alert, pairs, folds, success: hit.success, shown: hit.keys.request, said: 0 }
@@ -129,6 +131,7 @@ impl Open {
         let room = self.alert.reasons.len() < REASONS_MAX;
         if room {
             self.alert.reasons.push(reason(finding));
+            self.alert.suppressions.extend(proposed(finding, hit));
         }
         room
     }
@@ -183,6 +186,12 @@ fn reason(finding: &Finding) -> Reason {
         matched: finding.matched.clone(),
         unusual: finding.unusual.as_deref().cloned(),
     }
+}
+
+/// The suppression that would have covered a finding.
+fn proposed(finding: &Finding, hit: &Hit) -> Option<Suppression> {
+    let shown = Shown { client: hit.client.as_ref(), actor: hit.actor.as_ref(), request: hit.request.as_ref() };
+    Suppression::proposed(&finding.rule.id, &hit.cluster, shown, hit.time)
 }
 
 fn alert_rule(rule: &Rule) -> AlertRule {

@@ -64,6 +64,7 @@ fn alert(id: usize) -> Alert {
         request: None,
         events: vec![],
         evidence: None,
+        suppressions: Vec::new(),
     }
 }
 

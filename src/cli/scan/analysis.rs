@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::Analyze;
-use super::report::{Caller, Tally};
+use super::report::{Caller, Covered, Tally};
 use crate::alert::Alert;
 use crate::analyze::{Analyzer, Output};
 use crate::batch::Input;
 use crate::event::Timestamp;
+use crate::suppress::Suppressed;
 
 /// Keeps the last revision of each alert.
 pub struct Analysis {
@@ -15,17 +16,23 @@ pub struct Analysis {
     events: u64,
     malformed: u64,
     alerts: HashMap<String, Alert>,
+    suppressed: BTreeMap<Covered, u64>,
 }
 
 impl Analysis {
     /// From an analyzer that remembers nothing yet.
     pub fn new(analyzer: Analyzer) -> Self {
-        Self { analyzer: analyzer.with_census(), events: 0, malformed: 0, alerts: HashMap::new() }
+        let (alerts, suppressed) = (HashMap::new(), BTreeMap::new());
+        Self { analyzer: analyzer.with_census(), events: 0, malformed: 0, alerts, suppressed }
     }
 
     fn keep(&mut self, out: Output) {
         self.events += out.events;
         self.malformed += out.quarantined.len() as u64;
+        for Suppressed { by, rule } in &out.suppressed {
+            let covered = Covered { suppression: by.to_string(), rule: rule.id.clone() };
+            *self.suppressed.entry(covered).or_default() += 1;
+        }
         self.alerts.extend(out.alerts.into_iter().map(|alert| (alert.id.clone(), alert)));
     }
 
@@ -73,6 +80,7 @@ impl Analyze for Analysis {
             exposure: exposure.map(|reason| reason.text.clone()),
             who: self.callers(),
             alerts: self.alerts.into_values().collect(),
+            suppressed: self.suppressed,
         })
     }
 }

@@ -25,8 +25,8 @@ use crate::event::Timestamp;
 use crate::pipeline;
 use crate::terminal::escape_terminal;
 use merge::Merge;
-pub use report::{Caller, Tally};
-use report::{Read, Report};
+use report::Read;
+pub use report::{Caller, Covered, Report, Tally};
 
 const EXAMPLES: &str = "\
 Examples:

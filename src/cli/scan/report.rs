@@ -33,6 +33,17 @@ pub struct Tally {
     pub exposure: Option<String>,
     /// Alerts in their last revisions, in any order.
     pub alerts: Vec<Alert>,
+    /// Findings that suppressions cover.
+    pub suppressed: BTreeMap<Covered, u64>,
+}
+
+/// What a suppression covered.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Covered {
+    /// The suppression's label.
+    pub suppression: String,
+    /// The rule of the findings.
+    pub rule: String,
 }
 
 /// One who, from one where.
@@ -104,6 +115,23 @@ impl Report {
         &self.tally.alerts
     }
 
+    /// What suppressions covered, by label and rule.
+    fn suppressed(&self) -> Vec<CoveredCount<'_>> {
+        let covered = self.tally.suppressed.iter();
+        covered
+            .map(|(Covered { suppression, rule }, findings)| CoveredCount { suppression, rule, findings: *findings })
+            .collect()
+    }
+
+    /// Findings by the label of the suppression that covers them.
+    pub fn hits(&self) -> BTreeMap<&str, u64> {
+        let mut hits = BTreeMap::new();
+        for (covered, findings) in &self.tally.suppressed {
+            *hits.entry(covered.suppression.as_str()).or_default() += findings;
+        }
+        hits
+    }
+
     fn by_severity(&self) -> BTreeMap<Severity, u64> {
         count(self.tally.alerts.iter().map(|alert| alert.severity))
     }
@@ -129,6 +157,7 @@ impl Report {
             exposure: self.tally.exposure.as_deref(),
             alerts_by_severity: by_severity.collect(),
             alerts_by_rule: self.by_rule(),
+            suppressed: self.suppressed(),
             notes: &self.read.notes,
         };
         serde_json::to_writer(&mut *out, &Whole { summary, alerts: &self.tally.alerts })?;
@@ -149,6 +178,7 @@ impl Report {
         self.write_summary(out)?;
         self.write_callers(out)?;
         self.write_counts(out)?;
+        self.write_suppressed(out)?;
         if let Some(exposure) = &self.tally.exposure {
             writeln!(out, "\n{BOLD}Exposure{BOLD:#}\n  {}", escape_terminal(exposure))?;
         }
@@ -216,6 +246,20 @@ impl Report {
         rules.sort_by_key(|(rule, count)| (std::cmp::Reverse(*count), *rule));
         for (rule, count) in rules {
             writeln!(out, "  {:>6}  {}", grouped(count), escape_terminal(rule))?;
+        }
+        Ok(())
+    }
+
+    /// What was found and not told.
+    fn write_suppressed(&self, out: &mut impl Write) -> io::Result<()> {
+        if self.tally.suppressed.is_empty() {
+            return Ok(());
+        }
+        let all = counted(self.tally.suppressed.values().sum(), "finding");
+        writeln!(out, "\n{BOLD}{all} suppressed{BOLD:#}")?;
+        for (Covered { suppression, rule }, findings) in &self.tally.suppressed {
+            let (suppression, rule) = (escape_terminal(suppression), escape_terminal(rule));
+            writeln!(out, "  {:>6}  {rule} by `{suppression}`", grouped(*findings))?;
         }
         Ok(())
     }
@@ -331,7 +375,15 @@ struct Summary<'a> {
     exposure: Option<&'a str>,
     alerts_by_severity: BTreeMap<&'static str, u64>,
     alerts_by_rule: BTreeMap<&'a str, u64>,
+    suppressed: Vec<CoveredCount<'a>>,
     notes: &'a [String],
+}
+
+#[derive(Serialize)]
+struct CoveredCount<'a> {
+    suppression: &'a str,
+    rule: &'a str,
+    findings: u64,
 }
 
 #[derive(Serialize)]

@@ -109,6 +109,11 @@ impl Judge for Correlations {
         "correlations"
     }
 
+    fn rules(&self) -> Vec<String> {
+        let told = self.0.iter().filter(|one| one.correlation.tells);
+        told.map(|one| one.correlation.head.id.clone()).collect()
+    }
+
     fn shape(&self) -> String {
         "1".to_owned()
     }

@@ -35,6 +35,9 @@ fn report() -> Report {
             alert("a", "critical", "first \x1b]0;title\x07", "2026-11-22T12:30:00.000000Z"),
             alert("c", "low", "third", "2026-11-22T12:00:02.000000Z"),
         ],
+        suppressed: [("nightly", "secret-read", 1200), ("nightly", "x\x1b[2J", 1)]
+            .map(|(by, rule, findings)| (Covered { suppression: by.to_owned(), rule: rule.to_owned() }, findings))
+            .into(),
     };
     let read = Read {
         files: 2,
@@ -63,6 +66,7 @@ fn the_table_tells_the_gravest_first_and_nothing_in_it_acts_on_the_terminal() {
     at("3 alerts");
     at("1 critical, 2 low");
     assert!(at("2  rule-low") < at("1  rule-critical"));
+    assert!(at("1,201 findings suppressed") < at("1,200  secret-read by `nightly`"));
     assert!(at("CRITICAL first \\u{1b}]0;title") < at("LOW      second"));
     assert!(at("LOW      second") < at("LOW      third"));
     assert!(at("third") < at("No networks are named."));
