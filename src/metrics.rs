@@ -149,6 +149,8 @@ metrics! {
     malformed: Family<BySourceReason, Counter> = "malformed_records", None, "Records that could not be read whole; they are in the quarantine";
     duplicates: Counter = "duplicate_records", None, "Records passed because they had been analyzed already";
     alerts: Family<ByRule, Counter> = "alerts", None, "Alerts opened";
+    reloads: Family<ByResult, Counter> = "reload", None, "Times that the configuration was read again while running";
+    stale: Count = "configuration_stale", None, "1 while the configuration at work is not the one on the disk: it cannot be used, or needs a restart";
     suppressed: Family<BySuppression, Counter> = "suppressed_findings", None, "Findings that a suppression of the configuration covers, each once a request";
     revisions: Counter = "alert_revisions", None, "Revisions of alerts written to the outbox";
     outbox_alerts: Count = "outbox_alerts", None, "Alerts in the outbox that some sink has not taken yet";

@@ -79,6 +79,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "source",
             "state",
             "suppress",
+            "terminal",
             "yaml",
         ],
     ),

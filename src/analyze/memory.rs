@@ -82,6 +82,16 @@ impl Analyzer {
         Ok(snapshot)
     }
 
+    /// Goes on where another analyzer of this cluster is, as after a restart. The ids of rules that begin anew.
+    ///
+    /// # Errors
+    /// As [`Analyzer::snapshot`] and [`Analyzer::restore`]; then nothing is to be done with this one.
+    pub fn inherit(&mut self, from: &Self) -> serde_json::Result<Vec<String>> {
+        let anew = self.restore(&from.snapshot()?.bytes())?;
+        self.throttle.learn_all_of(&from.throttle);
+        Ok(anew)
+    }
+
     /// Goes back to what was remembered. The ids of rules whose memory begins anew, because they are not what they were.
     ///
     /// # Errors

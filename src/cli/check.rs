@@ -82,7 +82,7 @@ fn configuration(file: &Path, ask_sinks: bool) -> anyhow::Result<Outcome> {
     let falco = pipeline::falco::read(&config.rules.falco)?;
     // Which rules there are, suppressions can only be held to once all are read.
     pipeline::analyzer(&config)?;
-    let expired = pipeline::suppressions::expired(&config);
+    let expired: Vec<_> = pipeline::suppressions::expired(&config).into_iter().map(|(_, problem)| problem).collect();
     let mut out = anstream::stdout().lock();
     writeln!(out, "{} is valid.\n\n{}", file.display(), overview(&config, &rules, falco.falco.len()))?;
     for warning in config.warnings.iter().chain(&rules.warnings).chain(&falco.warnings).chain(&expired) {

@@ -18,6 +18,7 @@ Examples:
   gatecrier run -c /etc/gatecrier/gatecrier.yaml
   gatecrier run -c gatecrier.yaml --log-level debug
 
+It reads rules, networks, place files and suppressions again when they change, and at SIGHUP.
 It stops at SIGTERM and at Ctrl-C: what it knows is saved, and the next start goes on from there. It may be
 killed at any moment: what was not saved is read again, and no alert is lost.";
 
@@ -39,9 +40,6 @@ pub fn run(options: &Options) -> anyhow::Result<Outcome> {
     let config = Config::load(path)?;
     for warning in pipeline::falco::read(&config.rules.falco)?.warnings {
         tracing::warn!("{}", warning.in_one_line());
-    }
-    for over in pipeline::suppressions::expired(&config) {
-        tracing::warn!("{}", over.in_one_line());
     }
     until_stopped(config, |config, metrics, ready, stop| {
         pipeline::run(config, pipeline::analyzer_of, metrics, ready, stop)
@@ -69,6 +67,8 @@ async fn serve_beside<W: Future<Output = anyhow::Result<()>>>(
 ) -> anyhow::Result<Outcome> {
     // Before anything can be seen of us from outside: whoever sees us may ask us to stop.
     let mut asked = Asked::listen()?;
+    // Whoever has something to read again listens for himself; nobody is to die of being asked.
+    let _asked_to_reload = signal(SignalKind::hangup()).context("listen for SIGHUP")?;
     let stop = CancellationToken::new();
     let server = Server::bind(&config.server)?;
     tracing::info!(address = %server.address(), "serving health and metrics");

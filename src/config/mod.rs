@@ -25,7 +25,7 @@ pub use sinks::{Listed, Sinks};
 
 /// Largest configuration file we read, bytes; a larger one is taken for a mistake. Long address lists
 /// belong into files of their own (`networks.NAME.files`).
-const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+pub const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// Everything an administrator may set.
 #[derive(Debug, Clone, Deserialize)]

@@ -109,10 +109,6 @@ impl Judge for Chains {
         "chains"
     }
 
-    fn rules(&self) -> Vec<String> {
-        self.chains.iter().map(|chain| chain.rule.id.clone()).collect()
-    }
-
     fn shape(&self) -> String {
         "1".to_owned()
     }

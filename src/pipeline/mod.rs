@@ -13,6 +13,8 @@ mod life;
 mod own;
 mod read;
 mod receive;
+mod reload;
+mod renew;
 pub mod rules;
 pub mod suppressions;
 mod tell;
@@ -44,6 +46,8 @@ use kept::Kept;
 use life::Life;
 use read::Inputs;
 use receive::Receiving;
+use reload::Reloader;
+use renew::{AtWork, Renewal};
 use think::{Ended, Thinker};
 use write::Writer;
 
@@ -89,18 +93,23 @@ pub async fn run(
     let parts: Vec<_> = clusters.keys().map(|cluster| ready.part(cluster.as_str())).collect();
     ready.leave_to_parts();
     let config = Arc::new(config);
-    let worlds = clusters.into_iter().zip(parts).map(|((cluster, sources), ready)| World {
-        config: Arc::clone(&config),
-        build,
-        cluster,
-        sources,
-        state: state.clone(),
-        outbox: outbox.clone(),
-        kept: kept.clone(),
-        metrics: metrics.clone(),
-        ready,
-        stop: stop.clone(),
-    });
+    let renewals: Vec<_> =
+        clusters.keys().map(|cluster| (cluster.clone(), Renewal::new(Arc::clone(&config)))).collect();
+    let reloader = Reloader::new(&config, build, renewals.clone(), outbox.clone(), metrics.clone());
+    let worlds =
+        clusters.into_iter().zip(parts).zip(renewals).map(|(((cluster, sources), ready), (_, renewal))| World {
+            renewal,
+            build,
+            cluster,
+            sources,
+            state: state.clone(),
+            outbox: outbox.clone(),
+            kept: kept.clone(),
+            metrics: metrics.clone(),
+            ready,
+            stop: stop.clone(),
+        });
+    let reloading = tokio::spawn(watch_for_changes(reloader, stop.clone(), broken.clone()));
     let mut living = pin!(live(worlds.collect(), &stop));
     let lived = tokio::select! {
         lived = &mut living => lived,
@@ -110,10 +119,18 @@ pub async fn run(
         }
     };
     stop.cancel();
+    let _ = reloading.await;
     receiving.end().await;
     stop_sinks.cancel();
     while telling.join_next().await.is_some() {}
     lived
+}
+
+async fn watch_for_changes(reloader: Reloader, stop: CancellationToken, broken: mpsc::UnboundedSender<anyhow::Error>) {
+    if let Err(error) = reloader.run(stop).await {
+        // Nobody listens any more when we are stopping anyway.
+        let _ = broken.send(error);
+    }
 }
 
 /// Lives in all worlds until each has ended; the first that fails ends the others.
@@ -145,7 +162,7 @@ fn tell_damage(outbox: &Outbox, cluster: &str, damage: impl IntoIterator<Item = 
 
 /// One cluster, and what all its lives share.
 struct World {
-    config: Arc<Config>,
+    renewal: Renewal,
     build: Build,
     cluster: ClusterId,
     sources: Vec<read::Configured>,
@@ -186,7 +203,8 @@ impl World {
         let (to_writer, messages) = sync_channel(MESSAGES_MAX);
         let writer = self.writer(store, quarantine, intake.saved, newest_end, &stop);
         let (metrics, ready, outbox) = (self.metrics.clone(), self.ready.clone(), self.outbox.clone());
-        let thinker = Thinker::new(analyzer, careful, outbox, to_writer, metrics, ready, stop.clone());
+        let at_work = AtWork { analyzer, renewal: self.renewal.clone() };
+        let thinker = Thinker::new(at_work, careful, outbox, to_writer, metrics, ready, stop.clone());
         let runtime = Handle::current();
         let life = Life {
             writing: tokio::task::spawn_blocking(move || writer.run(&messages)),
@@ -222,7 +240,7 @@ impl World {
 
     /// An analyzer with the memory of the last snapshot, and the end of the outbox when that was saved.
     fn remember(&self, store: &SnapshotStore) -> anyhow::Result<(Analyzer, u64)> {
-        let mut analyzer = (self.build)(&self.config, &self.cluster)?;
+        let mut analyzer = (self.build)(&self.renewal.begin(), &self.cluster)?;
         let loaded = store.load()?;
         tell_damage(&self.outbox, self.cluster.as_str(), loaded.complaint)?;
         let mut end = 0;

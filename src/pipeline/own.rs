@@ -21,7 +21,7 @@ pub(super) fn alert(cluster: &str, rule: &str, subject: &str, text: String, now:
         revision: 1,
         status: Status::Closed,
         severity,
-        rule: AlertRule::new(rule, "Gatecrier's own state was damaged or full", &[]),
+        rule: AlertRule::new(rule, title(rule), &[]),
         subject: subject.to_owned(),
         summary: text,
         reasons: vec![reason],
@@ -35,6 +35,13 @@ pub(super) fn alert(cluster: &str, rule: &str, subject: &str, text: String, now:
         events: vec![],
         evidence: None,
         suppressions: Vec::new(),
+    }
+}
+
+fn title(rule: &str) -> &'static str {
+    match rule {
+        "reload-failed" => "The changed configuration cannot be used",
+        _ => "Gatecrier's own state was damaged or full",
     }
 }
 

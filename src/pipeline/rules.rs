@@ -42,7 +42,7 @@ pub fn read(config: &Rules) -> Result<Loaded, ConfigError> {
 }
 
 /// Adds the rule files in a folder and in those below it.
-fn find(folder: &Path, depth: usize, found: &mut BTreeSet<PathBuf>) -> Result<(), Problem> {
+pub(super) fn find(folder: &Path, depth: usize, found: &mut BTreeSet<PathBuf>) -> Result<(), Problem> {
     let wrong = |error: &dyn std::fmt::Display| {
         let message = format!("cannot read this folder of rules: {error}");
         Problem::new(&folder.display().to_string(), message)

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use crate::alert::Suppression;
 use crate::config::{Config, ConfigError};
-use crate::event::Timestamp;
 use crate::pipeline::own;
 use crate::suppress::{Pattern, Suppressions};
 use crate::yaml::{Outline, Problem, nearest};
@@ -54,19 +53,15 @@ pub fn is_over(entry: &Suppression) -> bool {
     entry.until.is_over(own::now())
 }
 
-/// A sentence for each that is over by now.
-pub fn expired(config: &Config) -> Vec<Problem> {
-    expired_at(config, own::now())
-}
-
-fn expired_at(config: &Config, now: Timestamp) -> Vec<Problem> {
-    let over = config.suppressions.iter().enumerate().filter(|(_, entry)| entry.until.is_over(now));
+/// The label of each that is over by now, and a sentence.
+pub fn expired(config: &Config) -> Vec<(String, Problem)> {
+    let over = config.suppressions.iter().enumerate().filter(|(_, entry)| is_over(entry));
     let outline = config.outline();
     let told = |(at, entry): (usize, &Suppression)| {
         let message =
             format!("the suppression `{}` ended on {}: it covers nothing any more", entry.label(), entry.until);
         let problem = outline.problem(&["suppressions", &at.to_string(), "until"], message);
-        problem.advise("remove it, or give it another day if it is still expected")
+        (entry.label(), problem.advise("remove it, or give it another day if it is still expected"))
     };
     over.map(told).collect()
 }

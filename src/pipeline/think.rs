@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::careful::Careful;
 use super::own;
+use super::renew::{AtWork, Fresh, Renewal};
 use super::write::{Message, Save};
 use crate::analyze::{Analyzer, LATENESS_SECONDS, Merge, Output};
 use crate::batch::{Input, Position, SourceId};
@@ -53,6 +54,8 @@ struct Rider {
 /// Everything the thinker works with.
 pub(super) struct Thinker {
     pub(super) analyzer: Analyzer,
+    /// What takes its place when the configuration changes.
+    renewal: Renewal,
     pub(super) careful: Option<Careful>,
     pub(super) outbox: Outbox,
     pub(super) writer: SyncSender<Message>,
@@ -77,7 +80,7 @@ pub(super) struct Thinker {
 
 impl Thinker {
     pub(super) fn new(
-        analyzer: Analyzer,
+        at_work: AtWork,
         careful: Option<Careful>,
         outbox: Outbox,
         writer: SyncSender<Message>,
@@ -85,9 +88,11 @@ impl Thinker {
         ready: Readiness,
         stop: CancellationToken,
     ) -> Self {
+        let AtWork { analyzer, renewal } = at_work;
         Self {
             saved_end: outbox.end(),
             analyzer,
+            renewal,
             careful,
             outbox,
             writer,
@@ -174,7 +179,11 @@ impl Thinker {
 
     /// Analyzes what is due.
     fn think(&mut self) -> anyhow::Result<Option<Ended>> {
-        while let Some((input, rider)) = self.merge.take() {
+        loop {
+            if self.renew().is_err() {
+                return Ok(Some(Ended::Stopped));
+            }
+            let Some((input, rider)) = self.merge.take() else { break };
             let mut out = Output::default();
             let new = self.analyzer.position(input.source()).is_none();
             match catch_unwind(AssertUnwindSafe(|| self.analyze(&input, &mut out))) {
@@ -195,6 +204,20 @@ impl Thinker {
             }
         }
         Ok(None)
+    }
+
+    /// Lets the analyzer of a newer configuration go on where the one at work is. If it cannot, that stays.
+    fn renew(&mut self) -> Result<(), HungUp> {
+        let Some(Fresh { mut analyzer, taken }) = self.renewal.take() else { return Ok(()) };
+        let inherited = analyzer.inherit(&self.analyzer).context("take over the memory");
+        let renewed = inherited.is_ok();
+        // Who asked may be gone.
+        let _ = taken.send(inherited);
+        if !renewed {
+            return Ok(());
+        }
+        self.analyzer = analyzer;
+        self.save(Vec::new(), false)
     }
 
     /// Whether it is known at which record we are.

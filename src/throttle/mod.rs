@@ -97,6 +97,12 @@ impl Throttle {
         }
     }
 
+    /// Learns what another one has learnt and does not save.
+    pub fn learn_all_of(&mut self, other: &Self) {
+        self.said.clone_from(&other.said);
+        self.duplicates = other.duplicates;
+    }
+
     /// Records passed because they had been taken already, since the last call.
     pub fn take_duplicates(&mut self) -> u64 {
         std::mem::take(&mut self.duplicates)

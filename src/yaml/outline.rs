@@ -2,6 +2,8 @@
 //!
 //! Modules know nothing of lines and columns; a check names a value by its path of keys and asks here.
 
+use std::collections::BTreeMap;
+
 use serde_saphyr::Location;
 
 use super::problem::{Problem, Spot};
@@ -30,6 +32,33 @@ impl<'a> Outline<'a> {
     /// What messages call the file.
     pub fn file(&self) -> &str {
         &self.file
+    }
+
+    /// The sections, the keys of the whole file, each with all that is under it.
+    pub fn sections(&self) -> BTreeMap<String, serde_json::Value> {
+        match &self.root {
+            Some(Node::Map(entries)) => {
+                entries.iter().map(|(key, value)| (key.value.clone(), value.value.json())).collect()
+            }
+            _ => BTreeMap::new(),
+        }
+    }
+
+    /// Every text under these keys, alone or in a list, wherever they stand; nothing when it is no YAML.
+    pub fn texts_under(&self, keys: &[&str]) -> Option<Vec<&str>> {
+        let (mut texts, mut nodes) = (Vec::new(), vec![(self.root.as_ref()?, false)]);
+        while let Some((node, wanted)) = nodes.pop() {
+            match node {
+                Node::Text(text) if wanted => texts.push(text.as_str()),
+                Node::List(items) => nodes.extend(items.iter().map(|item| (&item.value, wanted))),
+                Node::Map(entries) => {
+                    let below = entries.iter().map(|(key, value)| (&value.value, keys.contains(&key.value.as_str())));
+                    nodes.extend(below);
+                }
+                _ => {}
+            }
+        }
+        Some(texts)
     }
 
     /// Something wrong with the value at `path`, or with the nearest thing around it.

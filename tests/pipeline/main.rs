@@ -9,5 +9,6 @@ mod lab;
 mod grouping;
 mod outages;
 mod poison;
+mod reload;
 mod restarts;
 mod secrets;
