@@ -6,6 +6,7 @@ mod logs;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use gatecrier::alert::Alert;
 use gatecrier::analyze::{Analyzer, Output};
 use gatecrier::batch::{Batch, ClusterId, Framing, Input, Place, Position, SourceId};
@@ -65,8 +66,6 @@ fn judge(analyzer: &mut Analyzer, events: &[Value]) -> Outcome {
     }
     (told, suppressed)
 }
-
-use bytes::Bytes;
 
 /// A request that succeeded, at its last stage.
 fn event(number: u32, user: &str, ip: &str, resource: &str) -> Value {
@@ -151,6 +150,19 @@ fn what_is_remembered_is_remembered_and_may_be_suppressed_too() {
     let after = judge(&mut analyzer(CONFIG, &both), &events);
     assert!(!rules(&after).contains(rule), "{:?}", rules(&after));
     assert!(after.1.keys().any(|(_, by_rule)| by_rule == rule), "{:?}", after.1);
+}
+
+#[test]
+fn what_is_expected_is_no_sign_against_anybody() {
+    let mut invalidated = event(1, "eve", "198.51.100.7", "pods");
+    invalidated["annotations"]["authentication.k8s.io/legacy-token-invalidated"] = json!("web/old");
+    let events = [invalidated, event(2, "eve", "203.0.113.7", "configmaps")];
+    let rule = "identity-at-risk";
+    let before = judge(&mut analyzer(CONFIG, &json!([])), &events);
+    assert!(rules(&before).contains(rule), "{:?}", rules(&before));
+    let entries = json!([entry(json!({"rule": "invalidated-token", "identity": "eve"}))]);
+    let after = judge(&mut analyzer(CONFIG, &entries), &events);
+    assert!(!rules(&after).contains(rule) && rules(&after).contains("outside-trusted-networks"), "{:?}", rules(&after));
 }
 
 #[test]

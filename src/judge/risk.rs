@@ -128,9 +128,11 @@ impl Judge for Risk {
     }
 
     fn judge(&mut self, case: &Case<'_>, verdict: &mut Findings) {
-        // Who came without a credential is nobody; what only counts is no sign yet, and what is about something else,
-        // such as the API server itself, is none of his.
-        let is_his = |finding: &&Finding| finding.rule.threshold.is_none() && finding.subject.contains(case.who);
+        // Who came without a credential is nobody; what only counts is no sign yet, what is about something else, such
+        // as the API server itself, is none of his, and what is suppressed is expected.
+        let is_his = |finding: &&Finding| {
+            finding.rule.threshold.is_none() && finding.covered.is_none() && finding.subject.contains(case.who)
+        };
         // What is found in one request has one cause: the gravest counts.
         let gravest = case.findings().filter(is_his).max_by_key(|finding| (finding.severity, &finding.rule.id));
         let Some(sign) = gravest.filter(|sign| weight(sign.severity) > 0.0 && !case.who.is_empty()) else { return };
