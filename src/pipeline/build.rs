@@ -14,9 +14,8 @@ use crate::enrich::Enricher;
 use crate::enrich::place::Places;
 use crate::enrich::policy::Policies;
 use crate::enrich::trust::Trust;
-use crate::judge::anomaly::{self, Anomaly};
-use crate::judge::{self, Correlations};
-use crate::pipeline::{falco, rules, suppressions};
+use crate::judge::{self, Correlations, anomaly};
+use crate::pipeline::{falco, rules, suppressions, unusual};
 
 /// An analyzer that remembers nothing yet, with every built-in detector and judge, and the rules of the configuration.
 ///
@@ -46,7 +45,7 @@ pub(super) fn unsuppressed(config: &Config) -> anyhow::Result<Analyzer> {
     if !falco.is_empty() {
         detectors.push(Box::new(falco));
     }
-    let anomalies = anomalies()?;
+    let anomalies = unusual::read(&config.rules)?;
     detectors.push(anomaly::detector(&anomalies));
     judges.extend(anomaly::judges(&anomalies, config.detection.learning.seconds()));
     judges.extend(judge::last());
@@ -71,13 +70,9 @@ pub fn needs(config: &Config) -> Vec<(String, Needs)> {
 /// The ids of the documents about unusual values.
 ///
 /// # Errors
-/// None: a test reads the documents that come with the program.
-pub fn anomaly_ids() -> anyhow::Result<Vec<String>> {
-    Ok(anomalies()?.iter().map(|document| document.id().to_owned()).collect())
-}
-
-fn anomalies() -> anyhow::Result<Vec<Anomaly>> {
-    anomaly::built_in().map_err(|problem| anyhow::anyhow!(problem.in_one_line()))
+/// Documents in rule files that are wrong.
+pub fn anomaly_ids(config: &Config) -> anyhow::Result<Vec<String>> {
+    Ok(unusual::read(&config.rules)?.iter().map(|document| document.id().to_owned()).collect())
 }
 
 /// What works out facts, as configured.

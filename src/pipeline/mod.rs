@@ -19,6 +19,7 @@ pub mod rules;
 pub mod suppressions;
 mod tell;
 mod think;
+mod unusual;
 mod write;
 
 use std::pin::pin;

@@ -7,6 +7,8 @@ use crate::config::{ConfigError, Rules};
 use crate::detect::rules::{ListConfig, Lists, Loaded, Sheet, load};
 use crate::yaml::Problem;
 
+use super::unusual;
+
 /// Largest rule file or list read, bytes. A larger one is taken for a mistake and refused.
 const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
@@ -19,6 +21,23 @@ const DEPTH_MAX: usize = 16;
 /// Everything that is wrong in them, and files that cannot be read.
 pub fn read(config: &Rules) -> Result<Loaded, ConfigError> {
     let mut problems = Vec::new();
+    let sheets = sheets(config, &mut problems);
+    problems.extend(unusual::read(config).err().into_iter().flat_map(|error| error.0));
+    problems.dedup();
+    let sheets: Vec<_> = sheets.iter().map(|sheet| unusual::split(sheet).0).collect();
+    let lists = lists(config, &mut problems);
+    match load(&sheets, &lists) {
+        Ok(loaded) if problems.is_empty() => Ok(loaded),
+        Ok(_) => Err(ConfigError(problems)),
+        Err(more) => {
+            problems.extend(more);
+            Err(ConfigError(problems))
+        }
+    }
+}
+
+/// Every rule file that is configured, as text.
+pub(super) fn sheets(config: &Rules, problems: &mut Vec<Problem>) -> Vec<Sheet> {
     let mut paths: BTreeSet<PathBuf> = config.files.iter().cloned().collect();
     for folder in &config.folders {
         problems.extend(find(folder, 0, &mut paths).err());
@@ -30,15 +49,7 @@ pub fn read(config: &Rules) -> Result<Loaded, ConfigError> {
             Err(problem) => problems.push(problem),
         }
     }
-    let lists = lists(config, &mut problems);
-    match load(&sheets, &lists) {
-        Ok(loaded) if problems.is_empty() => Ok(loaded),
-        Ok(_) => Err(ConfigError(problems)),
-        Err(more) => {
-            problems.extend(more);
-            Err(ConfigError(problems))
-        }
-    }
+    sheets
 }
 
 /// Adds the rule files in a folder and in those below it.

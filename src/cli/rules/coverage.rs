@@ -57,7 +57,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<Outcome> {
     let (config, loaded) = options.chosen.load()?;
     let mut ids: BTreeSet<String> = pipeline::needs(&config).into_iter().map(|(id, _)| id).collect();
     ids.extend(loaded.heads().map(|head| head.id.clone()));
-    ids.extend(pipeline::anomaly_ids()?);
+    ids.extend(pipeline::anomaly_ids(&config)?);
     let judged: Vec<_> = techniques().map(|technique| judged(technique, &ids, &loaded)).collect();
     let mut out = anstream::stdout().lock();
     if !options.blind {
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn the_table_names_rules_that_there_are() {
         let mut known: BTreeSet<_> = pipeline::needs(&Config::default()).into_iter().map(|(id, _)| id).collect();
-        known.extend(pipeline::anomaly_ids().unwrap());
+        known.extend(pipeline::anomaly_ids(&Config::default()).unwrap());
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("rules");
         let loaded = pipeline::rules::read(&Rules { folders: vec![folder], ..Rules::default() }).unwrap();
         known.extend(loaded.heads().map(|head| head.id.clone()));
