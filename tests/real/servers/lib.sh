@@ -57,7 +57,8 @@ install() {
     if [[ ! -d $dir ]]; then
         rm -rf "$dir.part"
         mkdir "$dir.part"
-        "$1_install" "$dir.part" 9>&-
+        # In a shell of its own: where a recipe goes and what it sets stays there.
+        ("$1_install" "$dir.part") 9>&-
         mv "$dir.part" "$dir"
     fi
     exec 9>&-
