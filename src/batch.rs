@@ -147,7 +147,7 @@ pub struct Notice {
 /// What a source can say.
 #[derive(Debug, Clone)]
 pub enum NoticeKind {
-    /// Reading begins here for the first time.
+    /// Reading begins here: for the first time, or with the next file.
     Begun,
     /// Nothing more to read now, or nothing that can be read: do not wait for this source.
     AtEnd,

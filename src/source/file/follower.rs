@@ -315,14 +315,16 @@ impl Follower {
             None => Place { name: start.path.as_str().into(), offset: 0 },
         };
         self.fresh = reader.offset() == 0;
+        // A backup is known by how it begins. Of the live file nothing may be there yet, or a copy may come before it.
+        let next_backup = self.fresh && !reader.log.live && !start.head.is_unknown();
         self.reader = Some(reader);
         self.told_end = false;
         let kind = match before {
             Some(Before::Gap(detail)) => NoticeKind::Gap { detail },
             Some(Before::Truncated(detail)) => NoticeKind::Truncated { detail },
             None => {
-                // Until something of the new file is read, the end of the last one says better where we are.
-                if self.mark.is_none() {
+                // Until something of another file is read, the end of the last one says better where we are.
+                if self.mark.is_none() || next_backup {
                     self.say_begin(start, place);
                 }
                 return;
@@ -333,8 +335,9 @@ impl Follower {
         self.outgoing.push_back(self.notice(place, kind));
     }
 
-    /// Says on a first start where reading begins, before anything that was read: should we die before the first
-    /// snapshot, what is rotated until the next start would otherwise pass for backups that nobody asked for.
+    /// Says where reading begins, before anything that was read. On a first start: should we die before the first
+    /// snapshot, what is rotated until the next start would otherwise pass for backups that nobody asked for. Of a
+    /// backup: should the one before it be removed meanwhile, nobody could say that it had been read to its end.
     fn say_begin(&mut self, start: Mark, place: Place) {
         let is_told = !start.head.is_unknown();
         self.mark = Some(start);
