@@ -3,11 +3,15 @@
 //! A batch cannot exist without the position it reaches. The analyzer keeps the last
 //! position of each source beside its memory, so the two can never disagree.
 
+mod envelope;
+
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+
+pub use envelope::{Envelope, Origin, Wrapping};
 
 /// Names one thing that is read in order: a log file with its backups, a Kafka partition, a spool.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -114,6 +118,8 @@ pub struct Batch {
     pub bytes: Bytes,
     /// How they follow each other.
     pub framing: Framing,
+    /// What stands around them.
+    pub envelope: Envelope,
     /// Where the first byte stands.
     pub start: Place,
     /// The position once every record in it has been analyzed.
@@ -185,6 +191,11 @@ pub enum NoticeKind {
 }
 
 impl NoticeKind {
+    /// What comes next does not go on where it ended before: a record that was begun will not be finished.
+    pub fn breaks_off(&self) -> bool {
+        !matches!(self, Self::Begun | Self::AtEnd | Self::Vanished)
+    }
+
     /// One word for ids, metrics and the like.
     pub fn word(&self) -> &'static str {
         match self {

@@ -147,6 +147,7 @@ metrics! {
     posts: Family<BySourceResult, Counter> = "webhook_requests", None, "Requests to the audit webhook by what came of them";
     bodies_bytes: Family<BySource, Count> = "webhook_bodies", Some(Unit::Bytes), "Memory in use for bodies that are not on disk yet";
     malformed: Family<BySourceReason, Counter> = "malformed_records", None, "Records that could not be read whole; they are in the quarantine";
+    passed: Family<BySourceReason, Counter> = "passed_records", None, "Records in an envelope that are not the API server's, never looked into";
     duplicates: Counter = "duplicate_records", None, "Records passed because they had been analyzed already";
     alerts: Family<ByRule, Counter> = "alerts", None, "Alerts opened";
     reloads: Family<ByResult, Counter> = "reload", None, "Times that the configuration was read again while running";

@@ -82,7 +82,7 @@ fn an_alias_bomb_is_refused_quickly() {
 
 #[test]
 fn every_example_in_the_documentation_is_valid() {
-    let page = std::fs::read_to_string("docs/configuration.md").unwrap();
+    let page = include_str!("../docs/configuration.md").to_owned() + include_str!("../docs/sources/envelopes.md");
     let examples: Vec<_> = page.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
     assert!(examples.len() >= 4, "{}", examples.len());
     for example in examples.into_iter().filter(|example| cfg!(feature = "kafka") || !example.contains("kafka:")) {

@@ -63,6 +63,7 @@ fn check(event: &str, expected: &[&str]) {
     let mut analyzer = pipeline::analyzer(&Config::from_str(NETWORKS, "test.yaml").unwrap()).unwrap();
     let source = SourceId::new("test");
     let input = Input::Batch(Batch {
+        envelope: gatecrier::batch::Envelope::default(),
         start: Place { name: source.shared(), offset: 0 },
         source,
         cluster: ClusterId::new("test"),

@@ -133,6 +133,7 @@ fn analyzer() -> Analyzer {
 fn read(analyzer: &mut Analyzer, lines: &str) -> Vec<Alert> {
     let source = SourceId::new("test");
     let input = Input::Batch(Batch {
+        envelope: gatecrier::batch::Envelope::default(),
         start: Place { name: source.shared(), offset: 0 },
         source,
         cluster: ClusterId::new("test"),

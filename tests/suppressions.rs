@@ -43,6 +43,7 @@ fn judge(analyzer: &mut Analyzer, events: &[Value]) -> Outcome {
     let lines: Vec<_> = events.iter().map(|event| format!("{event}\n")).collect();
     let source = SourceId::new("audit");
     let batch = Batch {
+        envelope: gatecrier::batch::Envelope::default(),
         start: Place { name: source.shared(), offset: 0 },
         cluster: ClusterId::new("default"),
         bytes: Bytes::from(lines.concat()),

@@ -48,8 +48,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "config",
         &[
-            "alert", "amount", "detect", "enrich", "forward", "outbox", "server", "sink", "source", "suppress",
-            "terminal", "yaml",
+            "alert", "amount", "batch", "detect", "enrich", "forward", "outbox", "server", "sink", "source",
+            "suppress", "terminal", "yaml",
         ],
     ),
     (

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gatecrier::analyze::{Analyzer, Output};
-use gatecrier::batch::{Batch, ClusterId, Framing, Input, Place, Position, SourceId};
+use gatecrier::batch::{Batch, ClusterId, Envelope, Framing, Input, Place, Position, SourceId};
 use gatecrier::config::Config;
 use gatecrier::event::Timestamp;
 use gatecrier::pipeline;
@@ -108,6 +108,7 @@ fn cut(bytes: &[u8]) -> Vec<Input> {
         let least = (start + BATCH_BYTES).min(bytes.len());
         let end = memchr::memchr(b'\n', &bytes[least..]).map_or(bytes.len(), |more| least + more + 1);
         batches.push(Input::Batch(Batch {
+            envelope: Envelope::default(),
             source: source.clone(),
             cluster: ClusterId::new("lab"),
             bytes: Bytes::copy_from_slice(&bytes[start..end]),

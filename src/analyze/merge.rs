@@ -5,7 +5,7 @@ use std::panic::catch_unwind;
 
 use super::LATENESS_SECONDS;
 use crate::batch::{Batch, Input, NoticeKind, SourceId};
-use crate::decode::{self, Record};
+use crate::decode::{self, Partial, Record};
 use crate::event::Timestamp;
 
 /// Inputs of several sources, each in its own order. `T` travels with each input.
@@ -127,7 +127,8 @@ impl<T> Lane<T> {
 fn first_time(batch: &Batch) -> Option<Timestamp> {
     let end = decode::record_length(&batch.bytes, batch.framing);
     let mut first = None;
-    decode::decode(&batch.bytes[..end], batch.framing, &mut |record| {
+    let mut partial = Partial::default();
+    decode::open(&batch.bytes[..end], batch.framing, &batch.envelope, &mut partial, &mut |record| {
         if let Record::Event(event) = record {
             first = first.or_else(|| event.time());
         }
@@ -146,6 +147,7 @@ mod tests {
             "{{\"auditID\":\"x\",\"stage\":\"Panic\",\"verb\":\"get\",\"stageTimestamp\":\"2026-01-01T00:00:{second:02}.000000Z\"}}\n"
         );
         Input::Batch(Batch {
+            envelope: crate::batch::Envelope::default(),
             start: Place { name: source.shared(), offset: 0 },
             source,
             cluster: ClusterId::new("c"),

@@ -14,13 +14,13 @@ mod show;
 mod suppressing;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
 use crate::alert::Alert;
 use crate::batch::{Batch, ClusterId, Input, Place, Position, SourceId};
-use crate::decode::{self, Record};
+use crate::decode::{self, Partial, Record};
 use crate::detect::{Detector, Findings};
 use crate::enrich::Enricher;
 use crate::event::{Event, Stage, Timestamp};
@@ -57,6 +57,8 @@ pub struct Output {
     pub duplicates: u64,
     /// Findings that were not told because they are expected, each once a request.
     pub suppressed: Vec<Suppressed>,
+    /// Records that are not the API server's, by why they were passed.
+    pub passed: BTreeMap<&'static str, u64>,
 }
 
 /// A record that could not be read whole.
@@ -85,6 +87,9 @@ struct SourceMemory {
     earlier_stages: bool,
     /// What it said before we knew any time.
     waiting: Vec<Hit>,
+    /// The beginning of a record that goes on in the next batch.
+    #[serde(default, skip_serializing_if = "Partial::is_empty")]
+    partial: Partial,
 }
 
 /// The memory of one cluster, and all that thinks about it.
@@ -252,14 +257,20 @@ impl Analyzer {
 
     fn batch(&mut self, batch: &Batch, out: &mut Output) {
         let mut memory = self.sources.remove(&batch.source).unwrap_or_default();
-        decode::decode(&batch.bytes, batch.framing, &mut |record| match record {
+        let mut partial = std::mem::take(&mut memory.partial);
+        decode::open(&batch.bytes, batch.framing, &batch.envelope, &mut partial, &mut |record| match record {
             Record::Event(event) => self.event(&event, batch, &mut memory, out),
             Record::Unreadable(unreadable) => {
                 let place = batch.place(unreadable.offset);
-                let remains = crate::mask::unreadable(unreadable.bytes);
+                let remains = match unreadable.wrapping {
+                    true => crate::mask::opaque(unreadable.bytes),
+                    false => crate::mask::unreadable(unreadable.bytes),
+                };
                 self.unreadable(&batch.source, place, unreadable.reason, remains, &mut memory, out);
             }
+            Record::Passed(reason) => *out.passed.entry(reason).or_default() += 1,
         });
+        memory.partial = partial;
         memory.position = Some(batch.upto.clone());
         self.sources.insert(batch.source.clone(), memory);
     }

@@ -54,6 +54,12 @@ impl SourceRules {
 impl Analyzer {
     pub(super) fn notice(&mut self, notice: &Notice, out: &mut Output) {
         let mut memory = self.sources.remove(&notice.source).unwrap_or_default();
+        if notice.kind.breaks_off() && !memory.partial.is_empty() {
+            // The end of what has begun is lost, or stands behind what is told of.
+            let partial = std::mem::take(&mut memory.partial);
+            let remains = mask::unreadable(partial.bytes());
+            self.unreadable(&notice.source, notice.at.clone(), "cut", remains, &mut memory, out);
+        }
         self.take_notice(notice, &mut memory, out);
         if let Some(upto) = &notice.upto {
             memory.position = Some(upto.clone());

@@ -4,6 +4,7 @@
 //! Relative paths are relative to the configuration file.
 
 mod cross;
+mod envelopes;
 mod error;
 mod paths;
 mod sinks;
@@ -17,9 +18,11 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::alert::Suppression;
+use crate::batch::Wrapping;
 pub use crate::yaml::Problem;
 use crate::yaml::{self, Outline};
 use crate::{detect, enrich, forward, outbox, server, source};
+pub use envelopes::{envelope, example as from_example, is_of_event};
 pub use error::ConfigError;
 pub use sinks::{Listed, Sinks};
 
@@ -123,6 +126,13 @@ pub struct Source {
     /// The cluster whose records these are, unless they are those of [`Config::cluster`]. A webhook has its own list.
     #[serde(default)]
     pub cluster: Option<String>,
+    /// What stands around its records.
+    #[serde(default)]
+    pub envelope: Wrapping,
+    /// What the API server's records say of where they come from: a key that the collector writes, and its text, in
+    /// which `*` stands for any.
+    #[serde(default)]
+    pub from: BTreeMap<String, String>,
     /// A log file with its backups.
     #[serde(default)]
     pub file: Option<source::file::Config>,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::cross::{bad_cluster, is_name, name_problem};
-use super::{Config, Source};
+use super::{Config, Source, envelopes};
 use crate::server::audit::{BODY_BYTES_MOST, Config as Webhook, Sender};
 use crate::source::spool::SPOOL_BYTES_LEAST;
 use crate::yaml::{Outline, Problem};
@@ -24,6 +24,7 @@ pub fn clusters(config: &Config) -> BTreeSet<&str> {
 pub fn problems(name: &str, source: &Source, outline: &Outline<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();
     problems.extend(kind(name, source, outline));
+    problems.extend(envelopes::problems(name, source, outline));
     let cluster = ["sources", name, "cluster"];
     problems.extend(source.cluster.as_ref().and_then(|named| bad_cluster(named, &cluster, outline)));
     if let Some(webhook) = &source.webhook {

@@ -4,13 +4,15 @@
 //! with the reason, and never costs its neighbours.
 
 mod record;
+mod unwrap;
 
 use memchr::memmem;
 
-use crate::batch::Framing;
+use crate::batch::{Envelope, Framing};
 use crate::event::Event;
 use crate::event::json::{Cursor, Fault};
 use record::{Item, Outcome};
+pub use unwrap::Partial;
 
 /// What stands at one place of a batch.
 // Records are handed over by value and never kept, so that the size of the larger variant costs nothing.
@@ -21,6 +23,8 @@ pub enum Record<'a> {
     Event(Event<'a>),
     /// Bytes that are no audit event.
     Unreadable(Unreadable<'a>),
+    /// Somebody else's record, which is never looked into. The reason is one of a fixed list of words.
+    Passed(&'static str),
 }
 
 /// Bytes that are no audit event.
@@ -32,6 +36,8 @@ pub struct Unreadable<'a> {
     pub offset: usize,
     /// Why: one of a fixed list of words.
     pub reason: &'static str,
+    /// The bytes are what stands around events: nothing of their text may be kept.
+    pub wrapping: bool,
 }
 
 /// How every record of the API server's own log begins. After a torn write the next event is found by it.
@@ -39,6 +45,22 @@ const EVENT_START: &[u8] = br#"{"kind":"Event","apiVersion":"audit.k8s.io/"#;
 
 /// The byte order mark that some exporters put before the first record.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Calls `each` with every record out of whatever stands around it, in their order. Those that are spread over several
+/// lines are held in `partial` until they are whole. All of them stand where that which is around them stands.
+pub fn open(
+    bytes: &[u8],
+    framing: Framing,
+    envelope: &Envelope,
+    partial: &mut Partial,
+    each: &mut impl FnMut(Record<'_>),
+) {
+    if envelope.is_plain() {
+        decode(bytes, framing, each);
+    } else {
+        unwrap::records(bytes, framing, envelope, partial, each);
+    }
+}
 
 /// Calls `each` with every record of a batch, in their order.
 pub fn decode<'a>(bytes: &'a [u8], framing: Framing, each: &mut impl FnMut(Record<'a>)) {
@@ -100,7 +122,7 @@ fn settle<'a>(
     item: Item,
     each: &mut impl FnMut(Record<'a>),
 ) -> Option<Resumed> {
-    let unreadable = |to: usize, reason| Unreadable { bytes: &bytes[from..to], offset: from, reason };
+    let unreadable = |to: usize, reason| Unreadable { bytes: &bytes[from..to], offset: from, reason, wrapping: false };
     match item.outcome {
         Outcome::Whole => Some(Resumed { at: cursor.at(), torn: false }),
         Outcome::NotAudit => {

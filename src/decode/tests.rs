@@ -20,6 +20,7 @@ fn all(bytes: &[u8], framing: Framing) -> (Vec<Event<'_>>, Vec<Unreadable<'_>>) 
     decode(bytes, framing, &mut |record| match record {
         Record::Event(event) => events.push(event),
         Record::Unreadable(bytes) => unreadable.push(bytes),
+        Record::Passed(reason) => panic!("{reason}"),
     });
     (events, unreadable)
 }

@@ -1,10 +1,12 @@
 //! From batches to requests: events into lists, as an API server would post them; what is no event, alone.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use crate::batch::{Batch, Framing, Input, OVERSIZED_PREFIX_BYTES};
-use crate::decode::{self, Record, record_length};
+use crate::decode::{self, Partial, Record, Unreadable, record_length};
 use crate::event::Timestamp;
 use crate::hex::hex;
 use crate::source::spool::{Told, ToldKind};
@@ -29,15 +31,54 @@ pub enum Load {
     Told(Told),
 }
 
-/// Puts an input behind the loads. Returns the time of its newest event.
-pub fn pack(input: &Input, loads: &mut Vec<Load>) -> Option<Timestamp> {
+/// What was put behind the loads.
+#[derive(Debug, Default)]
+pub struct Packed {
+    /// Time of its newest event.
+    pub newest: Option<Timestamp>,
+    /// Records in an envelope that are not the API server's, by why they were passed.
+    pub passed: BTreeMap<&'static str, u64>,
+}
+
+/// Puts an input behind the loads. What stands around its records is left out; those that are not whole yet are held
+/// in `partial`.
+pub fn pack(input: &Input, partial: &mut Partial, loads: &mut Vec<Load>) -> Packed {
     match input {
         Input::Notice(notice) => {
+            if notice.kind.breaks_off() && !partial.is_empty() {
+                loads.push(Load::Raw(Bytes::copy_from_slice(std::mem::take(partial).bytes())));
+            }
             loads.extend(Told::of(&notice.at, &notice.kind).map(Load::Told));
-            None
+            Packed::default()
         }
-        Input::Batch(batch) => records(batch).filter_map(|record| pack_record(record, loads)).max(),
+        Input::Batch(batch) if batch.envelope.is_plain() => {
+            let newest = records(batch).filter_map(|record| pack_record(record, loads)).max();
+            Packed { newest, ..Packed::default() }
+        }
+        Input::Batch(batch) => unwrap(batch, partial, loads),
     }
+}
+
+fn unwrap(batch: &Batch, partial: &mut Partial, loads: &mut Vec<Load>) -> Packed {
+    let mut packed = Packed::default();
+    decode::open(&batch.bytes, batch.framing, &batch.envelope, partial, &mut |record| match record {
+        Record::Event(event) => {
+            let time = pack_record(Bytes::copy_from_slice(event.bytes()), loads);
+            packed.newest = packed.newest.max(time);
+        }
+        Record::Unreadable(unreadable) if unreadable.wrapping => loads.push(stand_in(&unreadable)),
+        Record::Unreadable(unreadable) => loads.push(Load::Raw(Bytes::copy_from_slice(unreadable.bytes))),
+        Record::Passed(reason) => *packed.passed.entry(reason).or_default() += 1,
+    });
+    packed
+}
+
+/// What is sent for a wrapping that cannot be read, which may hold secrets where nobody looks for them. It is no event
+/// either, and so will be quarantined and raised.
+fn stand_in(unreadable: &Unreadable<'_>) -> Load {
+    let (length, sha256) = (unreadable.bytes.len(), hex(&Sha256::digest(unreadable.bytes)));
+    let text = format!(r#"{{"unreadable":"{}","length":{length},"sha256":"{sha256}"}}"#, unreadable.reason);
+    Load::Raw(text.into())
 }
 
 /// The records of a batch, without what separates them.
@@ -152,6 +193,7 @@ mod tests {
     fn batch(text: &str) -> Input {
         let source = SourceId::new("file:a");
         Input::Batch(Batch {
+            envelope: crate::batch::Envelope::default(),
             start: Place { name: source.shared(), offset: 0 },
             source,
             cluster: ClusterId::new("c"),
@@ -166,7 +208,7 @@ mod tests {
     #[track_caller]
     fn check(text: &str, expected: &[&str]) {
         let mut loads = Vec::new();
-        pack(&batch(text), &mut loads);
+        pack(&batch(text), &mut Partial::default(), &mut loads);
         let shown = |load: &Load| match load {
             Load::Events(events) => events.len().to_string(),
             other => String::from_utf8(other.body()).unwrap(),
@@ -190,7 +232,8 @@ mod tests {
     #[test]
     fn a_list_is_what_an_api_server_would_post_and_says_how_new_it_is() {
         let mut loads = Vec::new();
-        let newest = pack(&batch(&format!("{}\n{}\n", event(7), event(5))), &mut loads);
+        let two = batch(&format!("{}\n{}\n", event(7), event(5)));
+        let newest = pack(&two, &mut Partial::default(), &mut loads).newest;
         assert_eq!(newest.unwrap().to_string(), "2026-01-01T00:00:00.000007Z");
         let list: serde_json::Value = serde_json::from_slice(&loads[0].body()).unwrap();
         assert_eq!((&list["kind"], &list["items"][1]["auditID"]), (&"EventList".into(), &"5".into()));
@@ -216,14 +259,14 @@ mod tests {
     #[test]
     fn a_notice_goes_behind_what_came_before_it() {
         let mut loads = Vec::new();
-        pack(&batch(&event(1)), &mut loads);
+        pack(&batch(&event(1)), &mut Partial::default(), &mut loads);
         let at = Place { name: "a".into(), offset: 0 };
         let (source, cluster) = (SourceId::new("file:a"), ClusterId::new("c"));
         for kind in [NoticeKind::Vanished, NoticeKind::AtEnd] {
             let notice = Notice { source: source.clone(), cluster: cluster.clone(), at: at.clone(), upto: None, kind };
-            pack(&Input::Notice(notice), &mut loads);
+            pack(&Input::Notice(notice), &mut Partial::default(), &mut loads);
         }
-        pack(&batch(&event(2)), &mut loads);
+        pack(&batch(&event(2)), &mut Partial::default(), &mut loads);
         assert_eq!(loads.len(), 3);
         assert_eq!(loads[1], Load::Told(Told { at, kind: ToldKind::Vanished }));
     }

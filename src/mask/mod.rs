@@ -174,6 +174,11 @@ pub fn unreadable(bytes: &[u8]) -> Remains {
     Remains { text: readable_prefix(bytes), length: bytes.len() as u64, sha256: hex(&Sha256::digest(bytes)) }
 }
 
+/// Of bytes that may be secrets anywhere: length and hash.
+pub fn opaque(bytes: &[u8]) -> Remains {
+    Remains { text: String::new(), length: bytes.len() as u64, sha256: hex(&Sha256::digest(bytes)) }
+}
+
 /// The part of a record before its first body. Bytes that do not begin as an audit event could be the inside of a
 /// body, so nothing is kept of them.
 pub fn readable_prefix(bytes: &[u8]) -> String {

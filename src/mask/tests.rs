@@ -10,7 +10,7 @@ fn masked(line: &str) -> Masked {
     let mut found = None;
     decode::decode(line.as_bytes(), Framing::Lines, &mut |record| match record {
         Record::Event(read) => found = Some(event(&read)),
-        Record::Unreadable(_) => {}
+        Record::Unreadable(_) | Record::Passed(_) => {}
     });
     found.unwrap()
 }

@@ -18,8 +18,9 @@ use super::receive::Receiving;
 use crate::analyze::Merge;
 use crate::batch::{ClusterId, Input, Position, SourceId};
 use crate::config::Config;
+use crate::decode::Partial;
 use crate::forward::{Load, Poster, pack};
-use crate::metrics::{BySource, Metrics};
+use crate::metrics::{BySource, BySourceReason, Metrics};
 use crate::server::{Condition, Readiness};
 use crate::snapshot::{SaveError, SnapshotStore};
 use crate::source::spool::Standing;
@@ -104,6 +105,9 @@ async fn first_failure(reading: &mut JoinSet<anyhow::Result<()>>, stop: &Cancell
 struct Memory {
     /// Where to read on.
     positions: BTreeMap<SourceId, Position>,
+    /// The beginnings of records that go on behind them.
+    #[serde(default)]
+    partials: BTreeMap<SourceId, Partial>,
 }
 
 impl Memory {
@@ -126,6 +130,8 @@ struct Rider {
 /// Takes in what sources hand over, in the order of event time.
 struct Desk {
     memory: Memory,
+    /// As [`Memory::partials`], of what is on its way.
+    partials: BTreeMap<SourceId, Partial>,
     merge: Merge<Rider>,
     known: BTreeSet<SourceId>,
     /// Numbers of inputs that are waiting, and the last one that came.
@@ -147,6 +153,7 @@ struct Bundle {
 struct Reached {
     source: SourceId,
     position: Option<Position>,
+    partial: Partial,
     number: u64,
     rider: Rider,
 }
@@ -154,6 +161,7 @@ struct Reached {
 impl Desk {
     fn new(memory: Memory, metrics: Metrics, ready: Readiness) -> Self {
         Self {
+            partials: memory.partials.clone(),
             memory,
             merge: Merge::default(),
             known: BTreeSet::new(),
@@ -192,24 +200,35 @@ impl Desk {
             && let Some((input, rider)) = self.merge.take()
         {
             let before: u64 = bundle.loads.iter().map(Load::events).sum();
-            let newest = pack(&input, &mut bundle.loads);
+            let partial = self.partials.entry(input.source().clone()).or_default();
+            let packed = pack(&input, partial, &mut bundle.loads);
+            let partial = partial.clone();
             let all: u64 = bundle.loads.iter().map(Load::events).sum();
             events += usize::try_from(all - before).unwrap_or(usize::MAX).max(1);
-            self.merge.progressed(input.source(), newest);
+            self.merge.progressed(input.source(), packed.newest);
+            for (reason, passed) in packed.passed {
+                let by = BySourceReason { source: input.source().to_string(), reason };
+                self.metrics.passed.get_or_create(&by).inc_by(passed);
+            }
             let (source, number) = (input.source().clone(), rider.number);
             let position = match input {
                 Input::Batch(batch) => Some(batch.upto),
                 Input::Notice(notice) => notice.upto,
             };
-            bundle.inputs.push(Reached { source, position, number, rider });
+            bundle.inputs.push(Reached { source, position, partial, number, rider });
         }
         bundle
     }
 
     /// All of it was taken.
     fn reached(&mut self, inputs: Vec<Reached>) {
-        for Reached { source, position, number, rider } in inputs {
+        for Reached { source, position, partial, number, rider } in inputs {
             self.waiting.remove(&number);
+            if partial.is_empty() {
+                self.memory.partials.remove(&source);
+            } else {
+                self.memory.partials.insert(source.clone(), partial);
+            }
             if let Some(position) = position {
                 self.save_soon |= !self.memory.positions.contains_key(&source);
                 self.memory.positions.insert(source, position);

@@ -297,6 +297,10 @@ impl Thinker {
         let source = source.to_string();
         self.metrics.events.get_or_create(&BySource { source: source.clone() }).inc_by(out.events);
         self.metrics.duplicates.inc_by(out.duplicates);
+        for (&reason, &passed) in &out.passed {
+            let label = BySourceReason { source: source.clone(), reason };
+            self.metrics.passed.get_or_create(&label).inc_by(passed);
+        }
         for record in &out.quarantined {
             let label = BySourceReason { source: source.clone(), reason: record.reason };
             self.metrics.malformed.get_or_create(&label).inc();

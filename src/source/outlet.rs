@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
-use crate::batch::{ClusterId, Input, Position, SourceId};
+use crate::batch::{ClusterId, Envelope, Input, Position, SourceId};
 
 /// Most bytes of one source on the way at a time. Beyond it the source waits: back-pressure. A single
 /// longer record passes alone. Each source has its own share, so that one that is waited for is never
@@ -57,6 +57,7 @@ pub struct Outlet {
     numbers: Arc<std::sync::Mutex<u64>>,
     room: Arc<Semaphore>,
     saved: watch::Receiver<Saved>,
+    envelope: Envelope,
 }
 
 /// The analyzer's end of the way.
@@ -72,8 +73,13 @@ pub struct Intake {
 pub fn channel() -> (Outlet, Intake) {
     let (parcels, arriving) = mpsc::unbounded_channel();
     let (saved, reader) = watch::channel(Saved::default());
-    let outlet =
-        Outlet { parcels, numbers: Arc::default(), room: Arc::new(Semaphore::new(SOURCE_BYTES_MAX)), saved: reader };
+    let outlet = Outlet {
+        parcels,
+        numbers: Arc::default(),
+        room: Arc::new(Semaphore::new(SOURCE_BYTES_MAX)),
+        saved: reader,
+        envelope: Envelope::default(),
+    };
     (outlet, Intake { parcels: arriving, saved })
 }
 
@@ -81,6 +87,12 @@ impl Outlet {
     /// An outlet for one more source, with a share of its own.
     pub fn another(&self) -> Self {
         Self { room: Arc::new(Semaphore::new(SOURCE_BYTES_MAX)), ..self.clone() }
+    }
+
+    /// An outlet for one more source, whose records are wrapped. A source reads bytes, and need not know what stands in
+    /// them.
+    pub fn wrapped(&self, envelope: &Envelope) -> Self {
+        Self { envelope: envelope.clone(), ..self.another() }
     }
 
     /// Announces a source and learns the position to resume from; nothing means from the very beginning.
@@ -92,7 +104,10 @@ impl Outlet {
     }
 
     /// Hands over an input, waiting for room, and returns its number.
-    pub async fn send(&self, input: Input) -> Result<u64, Closed> {
+    pub async fn send(&self, mut input: Input) -> Result<u64, Closed> {
+        if let Input::Batch(batch) = &mut input {
+            batch.envelope = self.envelope.clone();
+        }
         let weight = u32::try_from(input.weight().min(SOURCE_BYTES_MAX)).unwrap_or(u32::MAX);
         let room = match weight {
             0 => None,

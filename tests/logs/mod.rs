@@ -33,6 +33,7 @@ pub fn unzip(path: &Path) -> Vec<u8> {
 fn batch(source: &str, bytes: &[u8], start: usize, at_end: bool) -> Input {
     let source = SourceId::new(source);
     Input::Batch(Batch {
+        envelope: gatecrier::batch::Envelope::default(),
         start: Place { name: source.shared(), offset: start as u64 },
         cluster: ClusterId::new("lab"),
         bytes: Bytes::copy_from_slice(bytes),

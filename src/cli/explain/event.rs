@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::alert::Suppression;
 use crate::analyze::Output;
-use crate::batch::{Batch, ClusterId, Framing, Input, Place, Position, SourceId};
+use crate::batch::{Batch, ClusterId, Envelope, Framing, Input, Place, Position, SourceId};
 use crate::cli::rules::{Chosen, unknown};
 use crate::cli::{Outcome, say};
 use crate::config::Config;
@@ -31,6 +31,7 @@ pub(super) fn explain(file: &Path, rule: &str, chosen: &Chosen) -> anyhow::Resul
     let mut told = Vec::new();
     decode::decode(&bytes, Framing::Documents, &mut |record| match record {
         Record::Event(event) => told.push((one(&trial, &event, &mut enricher), Bytes::copy_from_slice(event.bytes()))),
+        Record::Passed(_) => {}
         Record::Unreadable(bytes) => say(&format!("warning: bytes from {} on are no audit event", bytes.offset)),
     });
     if told.is_empty() {
@@ -55,6 +56,7 @@ pub(super) fn find(file: &Path, chosen: &Chosen) -> anyhow::Result<Outcome> {
     let mut events = Vec::new();
     decode::decode(&bytes, Framing::Documents, &mut |record| match record {
         Record::Event(event) => events.push(Bytes::copy_from_slice(event.bytes())),
+        Record::Passed(_) => {}
         Record::Unreadable(bytes) => say(&format!("warning: bytes from {} on are no audit event", bytes.offset)),
     });
     if events.is_empty() {
@@ -87,7 +89,8 @@ fn found(config: &Config, event: Bytes) -> anyhow::Result<String> {
 fn alone(config: &Config, bytes: Bytes) -> anyhow::Result<Output> {
     let (source, cluster) = (SourceId::new("event"), ClusterId::new(config.cluster.as_str()));
     let (start, upto) = (Place { name: "event".into(), offset: 0 }, Position::new(""));
-    let batch = Batch { source, cluster, bytes, framing: Framing::Documents, start, upto, at_end: true };
+    let (framing, envelope) = (Framing::Documents, Envelope::default());
+    let batch = Batch { source, cluster, bytes, framing, envelope, start, upto, at_end: true };
     let (mut analyzer, mut out) = (pipeline::analyzer(config)?, Output::default());
     analyzer.analyze(&Input::Batch(batch), &mut out);
     analyzer.finish(&mut out);

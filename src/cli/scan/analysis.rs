@@ -15,6 +15,7 @@ pub struct Analysis {
     analyzer: Analyzer,
     events: u64,
     malformed: u64,
+    passed: BTreeMap<&'static str, u64>,
     alerts: HashMap<String, Alert>,
     suppressed: BTreeMap<Covered, u64>,
 }
@@ -22,8 +23,8 @@ pub struct Analysis {
 impl Analysis {
     /// From an analyzer that remembers nothing yet.
     pub fn new(analyzer: Analyzer) -> Self {
-        let (alerts, suppressed) = (HashMap::new(), BTreeMap::new());
-        Self { analyzer: analyzer.with_census(), events: 0, malformed: 0, alerts, suppressed }
+        let (passed, alerts, suppressed) = (BTreeMap::new(), HashMap::new(), BTreeMap::new());
+        Self { analyzer: analyzer.with_census(), events: 0, malformed: 0, passed, alerts, suppressed }
     }
 
     fn keep(&mut self, out: Output) {
@@ -32,6 +33,9 @@ impl Analysis {
         for Suppressed { by, rule } in &out.suppressed {
             let covered = Covered { suppression: by.to_string(), rule: rule.id.clone() };
             *self.suppressed.entry(covered).or_default() += 1;
+        }
+        for (reason, passed) in out.passed {
+            *self.passed.entry(reason).or_default() += passed;
         }
         self.alerts.extend(out.alerts.into_iter().map(|alert| (alert.id.clone(), alert)));
     }
@@ -75,6 +79,7 @@ impl Analyze for Analysis {
         Ok(Tally {
             events: self.events,
             malformed: self.malformed,
+            passed: std::mem::take(&mut self.passed),
             first: census.and_then(|census| census.first),
             last: census.and_then(|census| census.last),
             exposure: exposure.map(|reason| reason.text.clone()),

@@ -10,11 +10,14 @@ use super::cut::{Cutter, Piece};
 use super::files::Log;
 use super::open::{Opened, open};
 use crate::analyze::LATENESS_SECONDS;
-use crate::batch::{Batch, ClusterId, Input, Notice, Place, Position, SourceId};
+use crate::batch::{Batch, ClusterId, Envelope, Input, Notice, Place, Position, SourceId};
 use crate::event::Timestamp;
 
 /// How far into a log we look for its first time, decompressed bytes. A log without a time there is read first.
 const LOOK_BYTES: u64 = 1024 * 1024;
+
+/// Most bytes between the name of a time and the time.
+const LOOK_AROUND: usize = 32;
 
 /// One log.
 struct Stream {
@@ -31,6 +34,7 @@ pub struct Merge {
     /// When each stream's next piece begins.
     due: BinaryHeap<Reverse<(Timestamp, usize)>>,
     cluster: ClusterId,
+    envelope: Envelope,
     bar: ProgressBar,
     /// What could not be read to its end, with the reason.
     pub failed: Vec<(String, io::Error)>,
@@ -38,8 +42,9 @@ pub struct Merge {
 
 impl Merge {
     /// Looks at the beginning of each log for its time.
-    pub fn new(logs: Vec<Log>, cluster: ClusterId, bar: ProgressBar) -> Self {
-        let mut merge = Self { streams: Vec::new(), due: BinaryHeap::new(), cluster, bar, failed: Vec::new() };
+    pub fn new(logs: Vec<Log>, cluster: ClusterId, envelope: Envelope, bar: ProgressBar) -> Self {
+        let (streams, due, failed) = (Vec::new(), BinaryHeap::new(), Vec::new());
+        let mut merge = Self { streams, due, cluster, envelope, bar, failed };
         for log in logs {
             let source = SourceId::new(match &log {
                 Log::File(path) => format!("file:{}", path.display()),
@@ -73,7 +78,7 @@ impl Merge {
                         let next = ahead.as_ref().ok().and_then(time_of).unwrap_or(time);
                         self.due.push(Reverse((next, at)));
                     }
-                    return Some(input(piece, &stream.source, &self.cluster, last));
+                    return Some(input(piece, &stream.source, &self.cluster, &self.envelope, last));
                 }
                 Err(error) => self.failed.push((self.streams[at].source.to_string(), error)),
             }
@@ -123,22 +128,24 @@ fn time_of(piece: &Piece) -> Option<Timestamp> {
     }
 }
 
-/// The first stage time written in some records. Only the order of reading depends on it, so it need not be exact.
+/// The first stage time written in some records, in a text within JSON as well. Only the order of reading depends on
+/// it, so it need not be exact.
 fn time_in(records: &[u8]) -> Option<Timestamp> {
-    let key = b"\"stageTimestamp\"";
+    let key = b"stageTimestamp";
     let after = &records[memchr::memmem::find(records, key)? + key.len()..];
-    let value = after.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start().strip_prefix(b"\"")?;
-    Timestamp::parse(&value[..memchr::memchr(b'"', value)?])
+    let around = |byte: &u8| byte.is_ascii_whitespace() || b"\\\":".contains(byte);
+    let value = &after[after.iter().take(LOOK_AROUND).take_while(|byte| around(byte)).count()..];
+    Timestamp::parse(&value[..memchr::memchr2(b'"', b'\\', value)?])
 }
 
-fn input(piece: Piece, source: &SourceId, cluster: &ClusterId, last: bool) -> Input {
+fn input(piece: Piece, source: &SourceId, cluster: &ClusterId, envelope: &Envelope, last: bool) -> Input {
     let (source, cluster) = (source.clone(), cluster.clone());
     let place = |offset| Place { name: source.shared(), offset };
     match piece {
         Piece::Records { bytes, framing, start } => {
             let upto = Position::new((start + bytes.len() as u64).to_string());
-            let start = place(start);
-            Input::Batch(Batch { source, cluster, bytes, framing, start, upto, at_end: last })
+            let (start, envelope) = (place(start), envelope.clone());
+            Input::Batch(Batch { source, cluster, bytes, framing, envelope, start, upto, at_end: last })
         }
         Piece::Notice { kind, start } => {
             let at = place(start);
@@ -190,7 +197,7 @@ mod tests {
     }
 
     fn merge(logs: Vec<Log>) -> Merge {
-        Merge::new(logs, ClusterId::new("test"), ProgressBar::hidden())
+        Merge::new(logs, ClusterId::new("test"), Envelope::default(), ProgressBar::hidden())
     }
 
     #[test]

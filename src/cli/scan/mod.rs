@@ -2,6 +2,7 @@
 
 mod analysis;
 mod cut;
+mod envelope;
 mod files;
 mod framing;
 mod merge;
@@ -18,7 +19,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{Optional, Outcome, say};
 use crate::alert::Severity;
-use crate::batch::{ClusterId, Input};
+use crate::batch::{ClusterId, Envelope, Input};
 use crate::config::Config;
 use crate::detect::falco::Matching;
 use crate::event::Timestamp;
@@ -37,6 +38,7 @@ Examples:
   gatecrier scan audit.log --falco k8s_audit_rules.yaml
                                                    by Falco's rules as well
   gatecrier scan audit.log -o jsonl | jq .summary  one alert a line
+  gatecrier scan --envelope aks hub.json           records of Azure, AWS, a collector, …
   gatecrier scan audit.log --rules sigma/          with Sigma rules of your own
   gatecrier scan audit.log --fail-on high          exit 1 at a high or critical alert
 
@@ -69,6 +71,9 @@ pub struct Options {
 
     #[command(flatten)]
     optional: Optional,
+
+    #[command(flatten)]
+    wrapped: envelope::Wrapped,
 
     /// Sigma rules to look for as well: a file, or a folder of them. May be given several times.
     #[arg(long, value_name = "PATH")]
@@ -131,7 +136,8 @@ pub(super) fn run(options: &Options) -> anyhow::Result<Outcome> {
     for warning in pipeline::falco::read(&config.rules.falco)?.warnings {
         say(&format!("warning: {}", warning.in_one_line()));
     }
-    let report = scan(&options.paths, &config, analysis::Analysis::new(pipeline::analyzer(&config)?))?;
+    let envelope = options.wrapped.envelope()?;
+    let report = scan(&options.paths, &config, envelope, analysis::Analysis::new(pipeline::analyzer(&config)?))?;
     write(&report, options.output).context("write the result")?;
     Ok(judge(&report, options.fail_on))
 }
@@ -148,10 +154,10 @@ fn judge(report: &Report, fail_on: Option<Severity>) -> Outcome {
 
 /// Scans without a report.
 pub(super) fn report(paths: &[PathBuf], config: &Config) -> anyhow::Result<Report> {
-    scan(paths, config, analysis::Analysis::new(pipeline::analyzer(config)?))
+    scan(paths, config, Envelope::default(), analysis::Analysis::new(pipeline::analyzer(config)?))
 }
 
-fn scan(paths: &[PathBuf], config: &Config, mut analyze: impl Analyze) -> anyhow::Result<Report> {
+fn scan(paths: &[PathBuf], config: &Config, envelope: Envelope, mut analyze: impl Analyze) -> anyhow::Result<Report> {
     let found = files::find(paths);
     let mut read = Read { files: found.logs.len() + found.failed.len(), ..Read::default() };
     for (path, error) in found.failed {
@@ -168,7 +174,7 @@ fn scan(paths: &[PathBuf], config: &Config, mut analyze: impl Analyze) -> anyhow
     }
     let bar = progress(found.bytes);
     let begun = Instant::now();
-    let mut merge = Merge::new(found.logs, ClusterId::new(config.cluster.as_str()), bar.clone());
+    let mut merge = Merge::new(found.logs, ClusterId::new(config.cluster.as_str()), envelope, bar.clone());
     while let Some(input) = merge.next() {
         read.bytes += input.weight() as u64;
         analyze.take(input, merge.horizon())?;
@@ -184,6 +190,7 @@ fn scan(paths: &[PathBuf], config: &Config, mut analyze: impl Analyze) -> anyhow
     if tally.events == 0 && tally.malformed > 0 {
         read.notes.push(NO_EVENTS.to_owned());
     }
+    read.notes.extend(envelope::passed_over(&tally.passed));
     if config.networks.is_empty() {
         read.notes.push(NO_NETWORKS.to_owned());
     }

@@ -23,6 +23,8 @@ pub struct Tally {
     pub events: u64,
     /// Records that could not be read whole.
     pub malformed: u64,
+    /// Records in an envelope that are not the API server's, by why they were passed.
+    pub passed: BTreeMap<&'static str, u64>,
     /// Time of the oldest event.
     pub first: Option<Timestamp>,
     /// Time of the newest event.

@@ -4,7 +4,7 @@ use std::io;
 
 use bytes::Bytes;
 
-use crate::batch::{Batch, Framing, Input, Notice, NoticeKind, Place, Position};
+use crate::batch::{Batch, Envelope, Framing, Input, Notice, NoticeKind, Place, Position};
 
 use super::done::{Done, Late};
 use super::follower::{Follower, Orders, Step};
@@ -32,7 +32,9 @@ impl Follower {
 
     pub(super) fn batch(&self, bytes: Bytes, start: Place, upto: Position, at_end: bool) -> Batch {
         let Orders { source, cluster, .. } = &self.orders;
-        Batch { source: source.clone(), cluster: cluster.clone(), bytes, framing: Framing::Lines, start, upto, at_end }
+        let (source, cluster) = (source.clone(), cluster.clone());
+        let (framing, envelope) = (Framing::Lines, Envelope::default());
+        Batch { source, cluster, bytes, framing, envelope, start, upto, at_end }
     }
 
     pub(super) fn long_line(&mut self, line: LongLine) -> Step {

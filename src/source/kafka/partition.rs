@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::batch::{Batch, ClusterId, Framing, Input, Notice, NoticeKind, Place, SourceId};
+use crate::batch::{Batch, ClusterId, Envelope, Framing, Input, Notice, NoticeKind, Place, SourceId};
 
 use super::resume::{Missed, Wanted};
 
@@ -142,6 +142,7 @@ impl Partition {
             cluster: self.cluster.clone(),
             bytes,
             framing,
+            envelope: Envelope::default(),
             start: self.place(start),
             upto: Wanted::Offset(upto).position(),
             at_end: self.at_end,
@@ -231,6 +232,10 @@ pub(super) fn source(topic: &str, number: i32) -> SourceId {
 
 /// A record is lines unless it is one document over several: such a one breaks its first line inside it.
 fn framing(payload: &[u8]) -> Framing {
+    if payload.starts_with(b"\x1f\x8b") {
+        // Compressed bytes have no lines.
+        return Framing::Documents;
+    }
     let text = payload.trim_ascii();
     let Some(first) = memchr::memchr(b'\n', text).map(|end| text[..end].trim_ascii_end()) else {
         return Framing::Lines;
@@ -307,6 +312,11 @@ mod tests {
         ] {
             assert_eq!(framing(payload.as_bytes()), expected, "{payload:?}");
         }
+    }
+
+    #[test]
+    fn a_compressed_record_travels_alone() {
+        assert_eq!(framing(b"\x1f\x8b\x08\n{"), Framing::Documents);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::entry::{Kept, read};
 use super::lines::lines;
 use super::{Spool, Standing};
-use crate::batch::{Batch, Framing, Input, Notice, NoticeKind, Place, Position};
+use crate::batch::{Batch, Envelope, Framing, Input, Notice, NoticeKind, Place, Position};
 use crate::metrics::{BySource, BySourceReason};
 use crate::segment::{DamageKind, OwnedRecord, Reader};
 use crate::source::{Closed, Outlet, Source};
@@ -172,6 +172,7 @@ impl Reading {
             cluster: self.spool.cluster().clone(),
             bytes: Bytes::from(bytes),
             framing: Framing::Lines,
+            envelope: Envelope::default(),
             start: self.place(seq),
             upto: self.position(),
             at_end: self.standing == Standing::AtEnd && self.ahead.is_none() && self.next >= self.spool.0.view.end(),

@@ -24,6 +24,7 @@ fn report() -> Report {
         events,
     };
     let tally = Tally {
+        passed: std::collections::BTreeMap::new(),
         events: 1_234_567,
         malformed: 2,
         first: Timestamp::parse(b"2026-11-22T12:00:00.000000Z"),
