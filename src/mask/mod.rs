@@ -86,6 +86,19 @@ pub fn uri(uri: Text<'_>) -> String {
     bounded(&masked)
 }
 
+/// Whether an argument of an exec stands behind one that names a credential.
+fn is_announced(event: &Event<'_>, argument: &str) -> bool {
+    let uri = event.request_uri().decode();
+    let query = uri.split_once('?').map_or("", |(_, query)| query);
+    let commands = query.split('&').filter_map(|pair| pair.strip_prefix("command=")).map(percent_decode);
+    let mut previous_names_credential = false;
+    commands.into_iter().any(|command| {
+        let announced = previous_names_credential && command == argument;
+        previous_names_credential = is_flag(&command) && names_credential(&command);
+        announced
+    })
+}
+
 /// The arguments of a command in one line, values of credential-like ones masked, bounded.
 pub fn command(arguments: &[String]) -> String {
     let mut line = String::new();
@@ -124,6 +137,7 @@ pub fn field(event: &Event<'_>, path: &str, value: &str) -> String {
     let secret = |part: &str| names_credential(part) || (in_body && (part == "value" || body::is_value_key(part)));
     match path {
         "requestURI" => uri(event.request_uri()),
+        "exec.command" if is_announced(event, value) => masked_value(value.len()),
         _ if in_body && holds_secret_values(event.object_ref().resource) => masked_value(value.len()),
         _ if path.split('.').any(secret) => masked_value(value.len()),
         _ => bounded(&mask_free_text(value)),

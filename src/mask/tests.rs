@@ -120,6 +120,21 @@ fn uris_and_commands_lose_credentials_only() {
 }
 
 #[test]
+fn commands_lose_credentials_as_fields_too() {
+    let uri = "/exec?command=mysql&command=--token&command=c4n4ry-hunter2&command=-u&command=root";
+    let record = line("pods", uri, "{}");
+    decode::decode(record.as_bytes(), Framing::Lines, &mut |record| {
+        let Record::Event(event) = record else { panic!("no event") };
+        let shown = |path, value| field(&event, path, value);
+        assert_eq!(shown("exec.command", "--token"), "--token");
+        assert_eq!(shown("exec.command", CANARY), "[masked, 14 bytes]");
+        assert_eq!(shown("exec.command", "root"), "root");
+        let said = shown("exec.line", "mysql --token c4n4ry-hunter2 -u root");
+        assert_eq!(said, "mysql --token [masked, 14 bytes] -u root");
+    });
+}
+
+#[test]
 fn unreadable_records_are_kept_up_to_their_first_body() {
     let cut =
         r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"x","requestObject":{"data":"c4n4ry-hunter2""#;

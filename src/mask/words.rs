@@ -37,8 +37,8 @@ pub(super) fn names_credential(name: &str) -> bool {
     !points && CREDENTIAL_WORDS.iter().any(|word| plain.contains(word))
 }
 
-/// A text with the credentials in it masked: JSON web tokens, `Bearer …`, `name=value` and `name: value` pairs
-/// with a credential-like name, and passwords in URLs.
+/// A text with the credentials in it masked: JSON web tokens, `Bearer …`, `name=value`, `name: value` and `--name value`
+/// pairs with a credential-like name, and passwords in URLs.
 pub(super) fn mask_free_text(text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut mask_next = false;
@@ -53,7 +53,8 @@ pub(super) fn mask_free_text(text: &str) -> String {
             masked.push_str(&mask_word(word));
         }
         let announces = word.eq_ignore_ascii_case("bearer") || word.eq_ignore_ascii_case("basic");
-        mask_next = announces || (!mask_next && word.ends_with(':') && names_credential(word));
+        let names = word.ends_with(':') || super::is_flag(word);
+        mask_next = announces || (!mask_next && names && names_credential(word));
         masked.push_str(separator);
     }
     masked
