@@ -1,4 +1,4 @@
-//! Three thousand rules cost about as much as fifty, and fifty little more than none.
+//! Three thousand rules cost about as much as fifty, and fifty little more than none; and so does the pack.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
@@ -21,6 +21,9 @@ const MANY_MOST: f64 = 2.0;
 
 /// How many times no rules at all the few may cost.
 const FEW_MOST: f64 = 1.3;
+
+/// How many times no rules at all the pack may cost.
+const PACK_MOST: f64 = 1.3;
 
 /// Rules in one file.
 const FILE_RULES: usize = 250;
@@ -99,10 +102,14 @@ fn with_rules(folder: &Path, count: usize) -> Analyzer {
 fn main() {
     let folder = tempfile::tempdir().unwrap();
     let counts = [0, FEW, MANY];
-    println!("{:12}{:>12}{:>12}{:>12}{:>10}{:>10}", "ns an event", "no rules", FEW, MANY, "few/none", "many/few");
+    let names = ["no rules", "50", "3000", "pack", "few/none", "many/few", "pack/none"];
+    println!("{:12}{}", "ns an event", names.map(|name| format!("{name:>11}")).concat());
     for log in Log::both() {
-        let mut analyzers = counts.map(|count| with_rules(folder.path(), count));
-        let mut times = vec![[Duration::MAX; 3]; ROUNDS];
+        let mut analyzers: Vec<_> = counts.iter().map(|count| with_rules(folder.path(), *count)).collect();
+        let mut config = config();
+        config.rules.pack = true;
+        analyzers.push(pipeline::analyzer(&config).unwrap());
+        let mut times = vec![[Duration::MAX; 4]; ROUNDS];
         for (day, round) in (0..).zip(&mut times) {
             let log = log.after_days(day);
             for (analyzer, time) in analyzers.iter_mut().zip(round) {
@@ -116,9 +123,11 @@ fn main() {
             all.sort_by(f64::total_cmp);
             all[ROUNDS / 2] / log.events as f64
         };
-        let [none, few, many] = [0, 1, 2].map(median);
-        println!("{:12}{none:>12.0}{few:>12.0}{many:>12.0}{:>10.2}{:>10.2}", log.name, few / none, many / few);
+        let [none, few, many, pack] = [0, 1, 2, 3].map(median);
+        let shown = [none, few, many, pack].map(|time| format!("{time:>11.0}")).concat();
+        println!("{:12}{shown}{:>11.2}{:>11.2}{:>11.2}", log.name, few / none, many / few, pack / none);
         assert!(few / none <= FEW_MOST, "{FEW} rules cost more than {FEW_MOST} times none");
+        assert!(pack / none <= PACK_MOST, "the pack costs more than {PACK_MOST} times none");
         assert!(many / few <= MANY_MOST, "{MANY} rules cost more than {MANY_MOST} times {FEW}");
     }
 }

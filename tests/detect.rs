@@ -24,6 +24,7 @@ hiding_hops:
   edge-lb: { cidrs: [10.0.0.12], unknown: high }
   open-lb: { cidrs: [10.0.0.13], unknown: untrusted }
 detection: { storm: { failures: 1 } }
+rules: { pack: false }
 policies: [{ name: deployer, users: ["system:serviceaccount:ci:deployer"], zones: [office] }]
 "#;
 

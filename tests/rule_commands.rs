@@ -138,9 +138,12 @@ fn rules_are_checked_listed_and_shown() {
     run(&["rules", "show", "secret-read", "rule.yml"], 0, &["what to do", "Ask him.", "objectRef.resource: secrets"]);
     std::fs::write(here.path().join("wrong.yml"), RULE.replace("objectRef.resource", "objectRef.resorce")).unwrap();
     run(&["check", "rules", "wrong.yml"], 1, &["wrong.yml:9:5: there is no field", "did you mean"]);
-    run(&["rules", "coverage", "rule.yml"], 0, &["covered  K8S-IA-001", "~        K8S-CA-001", "secret-read", "blind"]);
+    std::fs::write(here.path().join("bare.yaml"), "rules: { pack: false }\n").unwrap();
+    let near = ["covered  K8S-IA-001", "~        K8S-CA-001", "secret-read", "blind"];
+    run(&["rules", "coverage", "rule.yml", "-c", "bare.yaml"], 0, &near);
+    run(&["rules", "coverage"], 0, &["covered  K8S-CA-001"]);
     run(&["rules", "coverage", "--blind"], 0, &["K8S-DE-020", "no audit log shows it"]);
-    run(&["test", "rules"], 2, &["failed to find rules: name rule files"]);
+    run(&["test", "rules", "-c", "bare.yaml"], 2, &["failed to find rules: name rule files"]);
     for command in [&["test", "rules", "--help"][..], &["rules", "list", "--help"], &["check", "rules", "--help"]] {
         run(command, 0, &["Examples:", "gatecrier"]);
     }
@@ -157,8 +160,10 @@ fn a_replay_tells_what_other_rules_find() {
     write("audit.log", &event);
     write("other.yml", &RULE.replace("secret-read", "other-rule").replace("level: high", "level: low"));
     write("graver.yml", &RULE.replace("level: high", "level: critical"));
+    write("bare.yaml", "rules: { pack: false }\n");
     let replay = |new: &str, parts: &[&str]| {
-        check(here.path(), &["replay", "audit.log", "--old", "rule.yml", "--new", new], 0, parts);
+        let only = ["replay", "audit.log", "-c", "bare.yaml", "--old", "rule.yml", "--new", new];
+        check(here.path(), &only, 0, parts);
     };
     replay("rule.yml", &["0 new, 0 gone, 0 changed; 1 findings before, 1 now"]);
     replay("other.yml", &["+  low   other-rule", "-  high  secret-read", "1 new, 1 gone, 0 changed"]);
@@ -169,7 +174,36 @@ fn a_replay_tells_what_other_rules_find() {
 /// Every rule of ours has tests, and every clause of it a test that notices when it is gone.
 #[test]
 fn the_rules_we_bring_are_tested_clause_by_clause() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    check(root, &["check", "rules", "rules", "--deny-warnings"], 0, &["no mistake"]);
-    check(root, &["test", "rules", "rules", "--require-tests", "--mutate"], 0, &["0 rules failed"]);
+    let here = folder("");
+    check(here.path(), &["check", "rules", "--deny-warnings"], 0, &["no mistake"]);
+    check(here.path(), &["test", "rules", "--require-tests", "--mutate"], 0, &["0 rules failed"]);
+}
+
+#[test]
+fn our_rules_are_there_unless_they_are_replaced_or_switched_off() {
+    let here = folder("");
+    let run = |arguments: &[&str], parts: &[&str]| check(here.path(), arguments, 0, parts);
+    let write = |name: &str, text: &str| std::fs::write(here.path().join(name), text).unwrap();
+    let line =
+        |said: &str, id: &str| said.lines().find(|line| line.split_whitespace().nth(1) == Some(id)).map(str::to_owned);
+    let said = run(&["rules", "list"], &["built in"]);
+    assert!(line(&said, "key-of-the-kingdom-read").is_some_and(|line| line.ends_with("built in")), "{said}");
+    run(&["rules", "show", "key-of-the-kingdom-read"], &["what to do", "without bodies"]);
+    run(&["explain", "--event", "event.json", "--rule", "key-of-the-kingdom-read"], &["does not match"]);
+    run(&["generate", "audit-policy"], &["# Not for ", "credential-in-config-map"]);
+
+    write("own.yml", &RULE.replace("id: secret-read", "id: key-of-the-kingdom-read"));
+    let said = run(&["rules", "list", "own.yml"], &["replaces the built-in one"]);
+    assert_eq!(said.matches(" key-of-the-kingdom-read ").count(), 1, "{said}");
+    run(&["test", "rules", "own.yml"], &["1 rules, 0 tests"]);
+
+    write("off.yaml", "rules:\n  off: [key-of-the-kingdom-read]\n");
+    let said = run(&["rules", "list", "-c", "off.yaml"], &["secrets-of-all-namespaces"]);
+    assert!(line(&said, "key-of-the-kingdom-read").is_none(), "{said}");
+    write("off.yaml", "rules:\n  off: [key-of-the-kingdom-rad]\n");
+    let parts = ["off.yaml:2:9: no built-in rule has the id", "did you mean `key-of-the-kingdom-read`?"];
+    check(here.path(), &["rules", "list", "-c", "off.yaml"], 1, &parts);
+    write("none.yaml", "rules: { pack: false }\n");
+    let said = run(&["rules", "list", "-c", "none.yaml"], &["outside-trusted-networks"]);
+    assert!(line(&said, "key-of-the-kingdom-read").is_none(), "{said}");
 }

@@ -122,13 +122,15 @@ fn cut(bytes: &[u8]) -> Vec<Input> {
     batches
 }
 
-/// The networks of the cluster that wrote the logs.
+/// The networks of the cluster that wrote the logs, and no rules but the detectors' own.
 pub fn config() -> Config {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/lab.yaml");
-    Config::load_without_sources(&path).unwrap()
+    let mut config = Config::load_without_sources(&path).unwrap();
+    config.rules.pack = false;
+    config
 }
 
-/// Everything built in, with the networks of the cluster that wrote the logs.
+/// Every detector and judge, with the networks of the cluster that wrote the logs.
 pub fn analyzer() -> Analyzer {
     pipeline::analyzer(&config()).unwrap()
 }

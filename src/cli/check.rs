@@ -12,7 +12,7 @@ use clap::Subcommand;
 
 use super::{Outcome, say, table};
 use crate::config::{Config, Source};
-use crate::detect::rules::Loaded;
+use crate::detect::rules::{Loaded, Whose};
 use crate::enrich::trust::Trust;
 use crate::pipeline;
 use crate::server;
@@ -122,9 +122,11 @@ fn overview(config: &Config, rules: &Loaded, falco_rules: usize) -> String {
         let whom = format!("{}, {}", plural(policy.users.len(), "user"), plural(policy.groups.len(), "group"));
         row("policy", &policy.name, format!("{whom}, only from {}", policy.zones.join(", ")));
     }
-    match rules.heads().count() {
-        0 => {}
-        count => row("rules", "sigma", plural(count, "rule")),
+    for (name, is_ours) in [("built in", true), ("sigma", false)] {
+        match rules.heads().filter(|head| (head.whose == Whose::Ours) == is_ours).count() {
+            0 => {}
+            count => row("rules", name, plural(count, "rule")),
+        }
     }
     if falco_rules > 0 {
         row("rules", "falco", plural(falco_rules, "rule"));

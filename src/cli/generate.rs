@@ -38,7 +38,8 @@ pub fn run(options: &Options) -> anyhow::Result<Outcome> {
         Some(path) => Config::load_without_sources(path)?,
         None => Config::default(),
     };
-    let rules = pipeline::needs(&config);
+    let mut rules = pipeline::needs(&config);
+    rules.extend(pipeline::rules::read(&config.rules)?.needs());
     anstream::stdout().lock().write_all(policy::generate(&rules).as_bytes())?;
     Ok(Outcome::Well)
 }

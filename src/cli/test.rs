@@ -10,11 +10,13 @@ use clap::{Subcommand, ValueEnum};
 
 use super::rules::Chosen;
 use super::{Optional, Outcome};
+use crate::detect::rules::Whose;
 use crate::pipeline;
 use trials::Tried;
 
 const EXAMPLES: &str = "\
 Examples:
+  gatecrier test rules                                       the built-in rules
   gatecrier test rules my-rules/
   gatecrier test rules my-rules/ --require-tests --mutate    for CI: is every clause of every rule tested?
   gatecrier test rules my-rules/ -o junit > rules.xml
@@ -80,9 +82,15 @@ enum Format {
 /// Runs tests.
 pub fn run(options: &Options) -> anyhow::Result<Outcome> {
     let Thing::Rules(options) = &options.thing;
-    let (config, loaded) = Chosen::new(options.paths.clone(), options.optional.clone()).load_some()?;
+    let chosen = Chosen::new(options.paths.clone(), options.optional.clone());
+    let (mut config, mut loaded) = chosen.load_some()?;
+    if loaded.heads().all(|head| head.whose == Whose::Ours) {
+        (config, loaded) = chosen.load_with_tests()?;
+    }
     let mut enricher = pipeline::enricher(&config)?;
-    let tried: Vec<Tried> = loaded.trials().map(|trial| trials::run(&trial, &mut enricher, options.mutate)).collect();
+    let meant = Chosen::meant(&loaded);
+    let trials = loaded.trials().filter(|trial| meant(&trial.head));
+    let tried: Vec<Tried> = trials.map(|trial| trials::run(&trial, &mut enricher, options.mutate)).collect();
     let mut out = anstream::stdout().lock();
     match options.output {
         Format::Text => write!(out, "{}", report::text(&tried, options.require_tests))?,

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use ipnet::IpNet;
 
 use super::{Config, Purpose, sources, suppressions};
+use crate::detect::rules::Pack;
 use crate::enrich::network::Cidr;
 use crate::enrich::policy::Config as Policy;
 use crate::yaml::{Outline, Problem, nearest};
@@ -19,6 +20,7 @@ pub fn errors(config: &Config, outline: &Outline<'_>, purpose: Purpose) -> Vec<P
     problems.extend(bad_names(config, outline));
     problems.extend(bad_forward(config, outline, purpose));
     problems.extend(bad_sources(config, outline, purpose));
+    problems.extend(unknown_rules(config, outline));
     problems.extend(unknown_zones(config, outline));
     problems.extend(twofold_hops(config, outline));
     problems.extend(same_policy_names(config, outline));
@@ -28,6 +30,22 @@ pub fn errors(config: &Config, outline: &Outline<'_>, purpose: Purpose) -> Vec<P
     problems.extend(left_out_sinks(config, outline));
     problems.extend(suppressions::problems(config, outline));
     problems
+}
+
+/// Only rules of the pack can be switched off.
+fn unknown_rules(config: &Config, outline: &Outline<'_>) -> Vec<Problem> {
+    let known: Vec<_> = Pack::ids().collect();
+    let is_unknown = |id: &str| !known.iter().any(|known| known.eq_ignore_ascii_case(id));
+    let unknown = config.rules.off.iter().enumerate().filter(|(_, id)| is_unknown(id));
+    let problem = |(at, id): (usize, &String)| {
+        let problem =
+            outline.problem(&["rules", "off", &at.to_string()], format!("no built-in rule has the id `{id}`"));
+        problem.advise(match nearest(id, &known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "`gatecrier rules list` lists them; a rule of your own is switched off by taking it out".to_owned(),
+        })
+    };
+    unknown.map(problem).collect()
 }
 
 /// A forwarder carries one cluster to one address.

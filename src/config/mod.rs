@@ -105,10 +105,14 @@ impl Default for Config {
     }
 }
 
-/// Rules in files.
-#[derive(Debug, Clone, Default, Deserialize)]
+/// Rules: our own, and those in files.
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rules {
+    /// Our own rules are active.
+    pub pack: bool,
+    /// Ids of those of ours that are not.
+    pub off: Vec<String>,
     /// Sigma rule files.
     pub files: Vec<PathBuf>,
     /// Folders: every `.yml` and `.yaml` file in them, and in theirs.
@@ -117,6 +121,19 @@ pub struct Rules {
     pub lists: BTreeMap<String, detect::rules::ListConfig>,
     /// Falco's.
     pub falco: detect::falco::Config,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            pack: true,
+            off: Vec::new(),
+            files: Vec::new(),
+            folders: Vec::new(),
+            lists: BTreeMap::new(),
+            falco: detect::falco::Config::default(),
+        }
+    }
 }
 
 /// One source: exactly one of its kinds is set.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::config::{ConfigError, Rules};
-use crate::detect::rules::{ListConfig, Lists, Loaded, Sheet, load};
+use crate::detect::rules::{ListConfig, Lists, Loaded, Pack, Sheet, load_over};
 use crate::yaml::Problem;
 
 use super::unusual;
@@ -15,18 +15,32 @@ const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Deepest folder looked into. What lies deeper is refused, as links may lead in a circle.
 const DEPTH_MAX: usize = 16;
 
-/// Reads every rule file that is configured.
+/// Reads our own rules, without their tests, and every rule file that is configured.
 ///
 /// # Errors
 /// Everything that is wrong in them, and files that cannot be read.
 pub fn read(config: &Rules) -> Result<Loaded, ConfigError> {
+    read_over(Pack::new, config)
+}
+
+/// The same with the tests of our own rules.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_with_tests(config: &Rules) -> Result<Loaded, ConfigError> {
+    read_over(Pack::with_tests, config)
+}
+
+fn read_over(pack: fn() -> Pack, config: &Rules) -> Result<Loaded, ConfigError> {
+    let pack = if config.pack { pack() } else { Pack::default() };
+    let pack = Pack { off: config.off.clone(), ..pack };
     let mut problems = Vec::new();
     let sheets = sheets(config, &mut problems);
     problems.extend(unusual::read(config).err().into_iter().flat_map(|error| error.0));
     problems.dedup();
     let sheets: Vec<_> = sheets.iter().map(|sheet| unusual::split(sheet).0).collect();
     let lists = lists(config, &mut problems);
-    match load(&sheets, &lists) {
+    match load_over(&pack, &sheets, &lists) {
         Ok(loaded) if problems.is_empty() => Ok(loaded),
         Ok(_) => Err(ConfigError(problems)),
         Err(more) => {
@@ -137,6 +151,7 @@ mod tests {
             folders: vec![lab.path().to_owned()],
             files: vec![lab.path().join("a.yml")],
             lists: [("admins".to_owned(), list)].into(),
+            pack: false,
             ..Rules::default()
         };
         let titles: Vec<_> = read(&config).unwrap().heads().map(|head| head.title.clone()).collect();

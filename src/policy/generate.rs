@@ -1,5 +1,7 @@
 //! The smallest policy under which given rules see all they need.
 
+mod settle;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -7,6 +9,7 @@ use super::lint::SENSITIVE;
 use super::{Stage, Stages, api, resource_matches};
 use crate::detect::needs::{Kind, Needs, Requests, Targets};
 use crate::event::Level;
+use settle::settle;
 
 /// Most rule ids named in one comment; of the rest it is said how many they are.
 const NAMED_MAX: usize = 5;
@@ -33,18 +36,21 @@ pub fn generate(rules: &[(String, Needs)]) -> String {
         [Level::RequestResponse, Level::Request, Level::Metadata].map(|level| (level, Drafts::new()));
     let mut everything = false;
     let mut early = false;
-    let mut blind = BTreeSet::new();
+    let (mut blind, mut vague) = (BTreeSet::new(), BTreeSet::new());
     for (id, requests) in rules.iter().flat_map(|(id, needs)| needs.0.iter().map(move |requests| (id, requests))) {
         early |= Stages::of(&requests.stages) == Stages::of(&[Stage::RequestReceived]);
         everything |= is_broad(requests);
         let level = requests.level;
-        if level != Level::Metadata || !is_broad(requests) {
+        if is_broad(requests) {
+            vague.extend((level != Level::Metadata).then(|| id.clone()));
+        } else {
             let drafts = drafts.iter_mut().find(|(each, _)| *each == level).map(|(_, drafts)| drafts);
             let added = drafts.is_some_and(|drafts| add(drafts, id, requests));
             blind.extend((!added).then(|| id.clone()));
         }
     }
-    let mut text = header(early, &blind);
+    let drafts = settle(drafts);
+    let mut text = header(early, &blind, &vague);
     let [response, request, metadata] = &drafts;
     if [response, request].iter().any(|(_, drafts)| drafts.values().any(touches_credentials)) {
         text.push_str(CREDENTIALS);
@@ -75,7 +81,7 @@ const REST: &str = "
   - level: Metadata
 ";
 
-fn header(early: bool, blind: &BTreeSet<String>) -> String {
+fn header(early: bool, blind: &BTreeSet<String>, vague: &BTreeSet<String>) -> String {
     let mut text = "\
 # What kube-apiserver must log for Gatecrier's rules to see (--audit-policy-file).
 # Try it: gatecrier check audit-policy FILE
@@ -86,6 +92,10 @@ kind: Policy
     if !blind.is_empty() {
         // Writing to a string does not fail.
         _ = writeln!(text, "# Not for {}: it takes the contents of credentials.", names(blind));
+    }
+    if !vague.is_empty() {
+        let why = "the bodies of any resource would be needed, and few logs can hold them.";
+        _ = writeln!(text, "# Only in part for {}: {why}", names(vague));
     }
     if !early {
         text.push_str(

@@ -5,6 +5,9 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+/// Of an attack only the caller's place is found, so that it is one alert and its subject names him.
+pub const ONLY_ATTACKS: &str = "rules: { pack: false }\n";
+
 /// Gone when dropped.
 pub struct Folder {
     temp: tempfile::TempDir,
@@ -42,12 +45,19 @@ impl Folder {
         self.read(&format!("{{ audit: {{ file: {{ path: log/audit.log, poll_ms: 20{file} }} }} }}"), sinks);
     }
 
+    /// The pack becomes active as well.
+    pub fn with_pack(self) -> Self {
+        let text = fs::read_to_string(self.config()).unwrap();
+        fs::write(self.config(), text.replace(ONLY_ATTACKS, "")).unwrap();
+        self
+    }
+
     /// Writes the configuration anew, with these sources and sinks.
     pub fn read(&self, sources: &str, sinks: &str) {
         fs::create_dir_all(self.path().join("log")).unwrap();
         let yaml = format!(
             "cluster: prod\nstate: {}\nsources: {sources}\n\
-             networks: {{ office: {{ cidrs: [198.51.100.0/24] }} }}\nserver: {{ listen: \"127.0.0.1:0\" }}\nsinks: {sinks}\n",
+             networks: {{ office: {{ cidrs: [198.51.100.0/24] }} }}\n{ONLY_ATTACKS}server: {{ listen: \"127.0.0.1:0\" }}\nsinks: {sinks}\n",
             self.state.display()
         );
         fs::write(self.config(), yaml).unwrap();

@@ -96,7 +96,7 @@ fn a_configuration_that_cannot_be_used_changes_nothing_and_is_told_once() {
     assert_eq!(lab.process.metric("gatecrier_configuration_stale"), Some(1.0));
     lab.attack("second");
     // Wrong in another way, and only in a file that it names.
-    lab.rewrite(&format!("{good}rules: {{ files: [mine.yml] }}\n"));
+    lab.rewrite(&good.replace("pack: false", "pack: false, files: [mine.yml]"));
     lab.wait_for(FAILED, 2.0);
     lab.attack("third");
     assert_eq!(lab.own_alerts(), told);

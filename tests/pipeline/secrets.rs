@@ -65,7 +65,7 @@ fn no_secret_leaves_by_any_way_out() {
     picky.set(Mood::Status(400));
     let hook = |receiver: &Receiver| format!("{{ url: \"http://{}/\" }}", receiver.address);
     let sinks = format!("{{ stdout: {{}}, webhook: {{ good: {}, picky: {} }} }}", hook(&good), hook(&picky));
-    let folder = Folder::with(", line_bytes_max: 20000", &sinks);
+    let folder = Folder::with(", line_bytes_max: 20000", &sinks).with_pack();
     let mut clock = Clock::now();
     folder.write(&(attacks(&mut clock) + &oversized(&mut clock) + &Attack::by("last", clock.next())));
     // A line that nobody will finish: the file is rotated in its middle.

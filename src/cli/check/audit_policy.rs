@@ -72,7 +72,9 @@ pub fn run(options: &Options) -> anyhow::Result<Outcome> {
     let (policy, mut mistakes) = policy::parse(&text, &outline).map_err(ConfigError::from)?;
     mistakes.extend(policy::lint(&policy, &outline));
     mistakes.sort_by_key(|mistake| (mistake.problem.line(), mistake.grade));
-    let (rules, needs): (Vec<_>, Vec<_>) = pipeline::needs(&config).into_iter().unzip();
+    let mut needs = pipeline::needs(&config);
+    needs.extend(pipeline::rules::read(&config.rules)?.needs());
+    let (rules, needs): (Vec<_>, Vec<_>) = needs.into_iter().unzip();
     let sights = rules.into_iter().zip(policy::coverage(&policy, &needs));
     let sights = sights.map(|(rule, coverage)| Sight { rule, coverage }).collect();
     let report = Report { file: name, policy, mistakes, sights };

@@ -9,6 +9,7 @@ use crate::cli::{Optional, Outcome};
 const EXAMPLES: &str = "\
 Examples:
   gatecrier check rules my-rules/
+  gatecrier check rules                               the built-in rules
   gatecrier check rules own.yml -c gatecrier.yaml     with the lists that its placeholders stand for
   gatecrier check rules my-rules/ --deny-warnings     for CI
 
@@ -37,7 +38,8 @@ pub fn run(options: &Options) -> anyhow::Result<Outcome> {
     for warning in &loaded.warnings {
         writeln!(out, "warning: {warning}\n")?;
     }
-    let (rules, warnings) = (loaded.heads().count(), loaded.warnings.len());
+    let meant = Chosen::meant(&loaded);
+    let (rules, warnings) = (loaded.heads().filter(|head| meant(head)).count(), loaded.warnings.len());
     writeln!(out, "{rules} rules, no mistake, {warnings} warnings")?;
     Ok(if options.deny_warnings && warnings > 0 { Outcome::Found } else { Outcome::Well })
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 use super::Chosen;
 use crate::cli::{Outcome, table};
 use crate::detect;
-use crate::detect::rules::Head;
+use crate::detect::rules::{Head, Whose};
 use crate::pipeline;
 use crate::terminal::escape_terminal;
 
@@ -15,7 +15,7 @@ Examples:
   gatecrier rules list my-rules/           and those in a folder
   gatecrier rules list -c gatecrier.yaml   and those of a configuration";
 
-/// Lists the rules: built in, and in files.
+/// Lists the rules: in files, of the pack, and in the program.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Options {
@@ -24,7 +24,7 @@ pub(super) struct Options {
 }
 
 pub(super) fn run(options: &Options) -> anyhow::Result<Outcome> {
-    let (config, loaded) = options.chosen.load()?;
+    let (config, loaded) = options.chosen.load_with_tests()?;
     let mut table = table();
     table.set_header(["severity", "id", "title", "techniques", "tests", ""]);
     for head in loaded.heads() {
@@ -44,12 +44,17 @@ pub(super) fn run(options: &Options) -> anyhow::Result<Outcome> {
 fn row(head: &Head) -> [String; 6] {
     let shown = |text: &str| escape_terminal(text).into_owned();
     let tests = head.tests.len().to_string();
+    let whose = match head.whose {
+        Whose::Own => "",
+        Whose::OwnForOurs => "replaces the built-in one",
+        Whose::Ours => "built in",
+    };
     [
         head.severity.to_string(),
         shown(&head.id),
         shown(&head.title),
         shown(&head.techniques.join(" ")),
         tests,
-        String::new(),
+        whose.to_owned(),
     ]
 }

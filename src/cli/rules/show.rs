@@ -32,7 +32,7 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options) -> anyhow::Result<Outcome> {
     let chosen = Chosen::new(options.paths.clone(), options.optional.clone());
-    let (_, loaded) = chosen.load_some()?;
+    let (_, loaded) = chosen.load_with_tests()?;
     let trial = loaded.trials().find(|trial| trial.head.is(&options.id)).ok_or_else(|| unknown(&options.id))?;
     writeln!(anstream::stdout().lock(), "{}\n\n{}", about(&trial.head), indented(&trial))?;
     Ok(Outcome::Well)

@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 use super::correlation::{Correlation, Counted, Draft, Linked, link};
 use super::expr::Expr;
 use super::mistake::Mistake;
-use super::read::{Document, Head, Lists, Narrowed, document};
+use super::pack::Pack;
+use super::read::{Document, Head, Lists, Narrowed, Whose, document};
 use crate::yaml::{self, Location, Node, Outline, Problem, Spanned};
 
 /// A rule file.
@@ -56,14 +57,26 @@ impl Place<'_, '_> {
 /// # Errors
 /// Everything that is wrong in them, one mistake a document.
 pub fn load(sheets: &[Sheet], lists: &Lists) -> Result<Loaded, Vec<Problem>> {
-    let outlines: Vec<_> = sheets.iter().map(|sheet| Outline::new(&sheet.text, sheet.file.clone())).collect();
+    load_over(&Pack::default(), sheets, lists)
+}
+
+/// Reads rule files that come on top of our own rules. One with the id of one of ours takes its place.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_over(pack: &Pack, sheets: &[Sheet], lists: &Lists) -> Result<Loaded, Vec<Problem>> {
+    let both = || sheets.iter().chain(&pack.sheets);
+    let outlines: Vec<_> = both().map(|sheet| Outline::new(&sheet.text, sheet.file.clone())).collect();
     let mut pile = Pile::default();
-    for (sheet, outline) in sheets.iter().zip(&outlines) {
+    for (at, (sheet, outline)) in both().zip(&outlines).enumerate() {
+        let whose = if at < sheets.len() { Whose::Own } else { Whose::Ours };
         match yaml::documents(&sheet.text, outline) {
-            Ok(documents) => documents.iter().for_each(|node| pile.add(node, outline, lists)),
+            Ok(documents) => documents.iter().for_each(|node| pile.add(node, whose, outline, lists)),
             Err(problem) => pile.problems.push(problem),
         }
     }
+    pile.give_way();
+    pile.leave_out(&pack.off);
     pile.put_together()
 }
 
@@ -80,14 +93,16 @@ struct Pile<'o, 't> {
 }
 
 impl<'o, 't> Pile<'o, 't> {
-    fn add(&mut self, node: &Spanned<Node>, outline: &'o Outline<'t>, lists: &Lists) {
+    fn add(&mut self, node: &Spanned<Node>, whose: Whose, outline: &'o Outline<'t>, lists: &Lists) {
         let mut warnings = Vec::new();
         match document(node, lists, &mut warnings) {
-            Ok(Document::Rule { head, detection, at }) => {
+            Ok(Document::Rule { mut head, detection, at }) => {
+                head.whose = whose;
                 self.rules.push((*head, detection));
                 self.rule_places.push(Place { outline, at });
             }
-            Ok(Document::Correlation(draft)) => {
+            Ok(Document::Correlation(mut draft)) => {
+                draft.correlation.head.whose = whose;
                 self.draft_places.push(Place { outline, at: draft.at });
                 self.drafts.push(*draft);
             }
@@ -95,6 +110,45 @@ impl<'o, 't> Pile<'o, 't> {
             Err(mistake) => self.problems.push(mistake.problem(outline)),
         }
         self.warnings.extend(warnings.into_iter().map(|mistake| mistake.problem(outline)));
+    }
+
+    /// Of two rules with one id, ours goes where the other is the user's.
+    fn give_way(&mut self) {
+        let ids = |whose: Whose, heads: &[&mut Head]| -> HashSet<String> {
+            heads.iter().filter(|head| head.whose == whose).map(|head| head.id.to_ascii_lowercase()).collect()
+        };
+        let rules = self.rules.iter_mut().map(|(head, _)| head);
+        let mut heads: Vec<_> = rules.chain(self.drafts.iter_mut().map(|draft| &mut draft.correlation.head)).collect();
+        let (own, ours) = (ids(Whose::Own, &heads), ids(Whose::Ours, &heads));
+        let twice: HashSet<_> = own.intersection(&ours).cloned().collect();
+        let replaces = |head: &Head| head.whose == Whose::Own && twice.contains(&head.id.to_ascii_lowercase());
+        heads.iter_mut().filter(|head| replaces(head)).for_each(|head| head.whose = Whose::OwnForOurs);
+        self.keep(|head| head.whose != Whose::Ours || !twice.contains(&head.id.to_ascii_lowercase()));
+    }
+
+    /// Leaves those of ours out that are not wanted, and what counts them.
+    fn leave_out(&mut self, off: &[String]) {
+        let mut off: HashSet<_> = off.iter().map(|id| id.to_ascii_lowercase()).collect();
+        loop {
+            let before = off.len();
+            let ours = self.drafts.iter().filter(|draft| draft.correlation.head.whose == Whose::Ours);
+            let counts =
+                |draft: &&Draft| draft.named.iter().any(|named| off.contains(&named.name.to_ascii_lowercase()));
+            let more: Vec<_> =
+                ours.filter(counts).map(|draft| draft.correlation.head.id.to_ascii_lowercase()).collect();
+            off.extend(more);
+            if off.len() == before {
+                break;
+            }
+        }
+        self.keep(|head| head.whose != Whose::Ours || !off.contains(&head.id.to_ascii_lowercase()));
+    }
+
+    fn keep(&mut self, wanted: impl Fn(&Head) -> bool) {
+        let rules = self.rules.drain(..).zip(self.rule_places.drain(..));
+        (self.rules, self.rule_places) = rules.filter(|((head, _), _)| wanted(head)).unzip();
+        let drafts = self.drafts.drain(..).zip(self.draft_places.drain(..));
+        (self.drafts, self.draft_places) = drafts.filter(|(draft, _)| wanted(&draft.correlation.head)).unzip();
     }
 
     fn put_together(mut self) -> Result<Loaded, Vec<Problem>> {

@@ -8,12 +8,14 @@
 mod any_of;
 mod chorus;
 mod correlation;
+mod demand;
 mod detector;
 mod expr;
 mod index;
 mod leaves;
 mod load;
 mod mistake;
+mod pack;
 mod pattern;
 mod program;
 mod read;
@@ -31,8 +33,9 @@ use serde::Deserialize;
 
 pub use correlation::{Condition, Correlation, Kind as CorrelationKind};
 pub use detector::{Rules, observed_as};
-pub use load::{Loaded, Sheet, load};
-pub use read::{COUNTED_MAX, Head, Lists, TestCase};
+pub use load::{Loaded, Sheet, load, load_over};
+pub use pack::Pack;
+pub use read::{COUNTED_MAX, Head, Lists, TestCase, Whose};
 pub use trial::{Clause, Mutant, Trial};
 pub use wanted::Operator;
 

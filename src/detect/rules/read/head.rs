@@ -78,6 +78,19 @@ pub struct Head {
     pub fallback: Option<String>,
     /// Events that it must find something in, or must not.
     pub tests: Vec<TestCase>,
+    /// Who brought it.
+    pub whose: Whose,
+}
+
+/// Who brought a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// The user.
+    Own,
+    /// The user, in the place of the one with the same id in the pack.
+    OwnForOurs,
+    /// It is part of the pack.
+    Ours,
 }
 
 impl Head {
@@ -146,6 +159,7 @@ pub fn head(entries: &Entries, at: Location) -> Result<Head> {
         tests: get(entries, "tests").map_or(Ok(Vec::new()), tests)?,
         title,
         name,
+        whose: Whose::Own,
     })
 }
 

@@ -13,7 +13,7 @@ mod rule;
 mod values;
 
 pub use correlation::COUNTED_MAX;
-pub use head::{Head, TestCase};
+pub use head::{Head, TestCase, Whose};
 pub use placeholder::Lists;
 pub use rule::{Document, Narrowed, document};
 
