@@ -169,7 +169,7 @@ fn what_is_expected_is_no_sign_against_anybody() {
 #[test]
 fn what_an_alert_proposes_covers_it_when_it_is_pasted() {
     let config = format!(
-        "sources: {{ audit: {{ file: {{ path: /dev/null }} }} }}\n{}",
+        "sources: {{ audit: {{ file: {{ path: /dev/null }} }} }}\nrules: {{ pack: false }}\n{}",
         std::fs::read_to_string(data("lab.yaml")).unwrap()
     );
     let logs = || ["cp-1", "cp-2"].map(|server| cut(server, &log(&format!("attacks-{server}.log.gz")), 500)).to_vec();
