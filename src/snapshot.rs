@@ -113,6 +113,17 @@ impl SnapshotStore {
     /// [`SaveError::Full`] leaves both old ones: go on, and try again later. The ballast is not touched, alerts
     /// need it more. [`SaveError::Fatal`]: the process must stop.
     pub fn save(&self, payload: &[&[u8]]) -> Result<u64, SaveError> {
+        let generation = self.save_beginning(payload)?;
+        lock(&self.lives).reset()?;
+        Ok(generation)
+    }
+
+    /// The same of one that only says where reading begins: it does not show that this life gets past what others died
+    /// of.
+    ///
+    /// # Errors
+    /// As [`SnapshotStore::save`].
+    pub fn save_beginning(&self, payload: &[&[u8]]) -> Result<u64, SaveError> {
         let mut generations = lock(&self.generations);
         let older = usize::from(generations[1] < generations[0]);
         let generation = generations[1 - older] + 1;
@@ -120,7 +131,6 @@ impl SnapshotStore {
         let pieces: Vec<_> = std::iter::once(&header[..]).chain(payload.iter().copied()).collect();
         replace_file_by(&self.path(older), &pieces)?;
         generations[older] = generation;
-        lock(&self.lives).reset()?;
         Ok(generation)
     }
 

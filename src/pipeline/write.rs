@@ -171,7 +171,11 @@ impl Writer {
         let pieces = save.snapshot.pieces.iter().map(Vec::as_slice);
         let payload: Vec<_> = std::iter::once(ends.as_slice()).chain(pieces).collect();
         loop {
-            match self.store.save(&payload) {
+            let saved = match save.needed {
+                true => self.store.save_beginning(&payload),
+                false => self.store.save(&payload),
+            };
+            match saved {
                 Ok(_) => break,
                 Err(SaveError::Full) => {
                     self.metrics.snapshots.get_or_create(&ByResult { result: "failed" }).inc();
