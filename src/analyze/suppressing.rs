@@ -12,9 +12,7 @@ use crate::suppress::{Suppressed, Suppressions};
 impl Analyzer {
     /// Lets judges see a hit, and marks what is suppressed of what is found. They see that too, as what is expected.
     pub(super) fn judge(&mut self, held: &mut Held) {
-        let mut findings = std::mem::take(&mut held.hit.findings);
-        findings.iter_mut().for_each(marker(&self.suppressions, held));
-        held.hit.findings = findings;
+        mark(&self.suppressions, held);
         if !self.throttle.was_judged(&held.hit) {
             let mark = marker(&self.suppressions, held);
             let mut added = self.judges.judge(&held.hit, self.throttle.requests(), &mark);
@@ -38,9 +36,7 @@ impl Analyzer {
     /// Takes what no event raised.
     pub(super) fn take_unraised(&mut self, hit: Hit, fullness: f32, out: &mut Output) {
         let mut held = Held::from(hit);
-        let mut findings = std::mem::take(&mut held.hit.findings);
-        findings.iter_mut().for_each(marker(&self.suppressions, &held));
-        held.hit.findings = findings;
+        mark(&self.suppressions, &mut held);
         self.leave_out(&mut held.hit, out);
         if !held.hit.findings.is_empty() {
             self.throttle.take(*held.hit, fullness, &mut out.alerts);
@@ -48,7 +44,14 @@ impl Analyzer {
     }
 }
 
-/// Marks findings of a hit that are suppressed. The hit is described only if an entry may cover one.
+/// Marks what is suppressed of what a hit has.
+fn mark(suppressions: &Suppressions, held: &mut Held) {
+    let mut findings = std::mem::take(&mut held.hit.findings);
+    findings.iter_mut().for_each(marker(suppressions, held));
+    held.hit.findings = findings;
+}
+
+/// Marks findings about a hit that are suppressed. The hit is described only if an entry may cover one.
 fn marker<'a>(suppressions: &'a Suppressions, held: &'a Held) -> impl Fn(&mut Finding) + 'a {
     let description = OnceCell::new();
     move |finding| {

@@ -8,6 +8,19 @@ use std::borrow::Cow;
 use crate::event::{Event, Level, ObjectRef, Raw, Stage, Text, Timestamp};
 use crate::mask::percent_decode;
 
+/// The words of all values of `Self`, each at its own number.
+macro_rules! words {
+    () => {{
+        let mut words = [""; Self::ALL.len()];
+        let mut at = 0;
+        while at < words.len() {
+            words[at] = Self::ALL[at].word();
+            at += 1;
+        }
+        words
+    }};
+}
+
 /// What a request does, whatever its verb is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
@@ -72,8 +85,11 @@ impl Action {
         Self::Other,
     ];
 
+    /// Their words, in the same order.
+    pub const WORDS: [&'static str; Self::ALL.len()] = words!();
+
     /// The word in JSON.
-    pub fn word(self) -> &'static str {
+    pub const fn word(self) -> &'static str {
         match self {
             Self::Get => "get",
             Self::List => "list",
@@ -154,8 +170,11 @@ impl Outcome {
     /// All of them, each at its own number.
     pub const ALL: [Self; 5] = [Self::Success, Self::Denied, Self::Rejected, Self::Failed, Self::Unknown];
 
+    /// Their words, in the same order.
+    pub const WORDS: [&'static str; Self::ALL.len()] = words!();
+
     /// The word in JSON.
-    pub fn word(self) -> &'static str {
+    pub const fn word(self) -> &'static str {
         match self {
             Self::Success => "success",
             Self::Denied => "denied",

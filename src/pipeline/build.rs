@@ -32,7 +32,7 @@ pub fn analyzer(config: &Config) -> anyhow::Result<Analyzer> {
 pub(super) fn unsuppressed(config: &Config) -> anyhow::Result<Analyzer> {
     let cluster = ClusterId::new(config.cluster.as_str());
     let mut detectors = detect::built_in(&config.detection);
-    let loaded = rules::read(&config.rules)?;
+    let rules::Read { loaded, unusual } = rules::read_all(&config.rules)?;
     let rules = Rules::new(&loaded);
     if !rules.is_empty() {
         detectors.push(Box::new(rules));
@@ -45,9 +45,8 @@ pub(super) fn unsuppressed(config: &Config) -> anyhow::Result<Analyzer> {
     if !falco.is_empty() {
         detectors.push(Box::new(falco));
     }
-    let anomalies = unusual::read(&config.rules)?;
-    detectors.push(anomaly::detector(&anomalies));
-    judges.extend(anomaly::judges(&anomalies, config.detection.learning.seconds()));
+    detectors.push(anomaly::detector(&unusual));
+    judges.extend(anomaly::judges(&unusual, config.detection.learning.seconds()));
     judges.extend(judge::last());
     Ok(Analyzer::new(cluster, enricher(config)?, detectors).with_judges(judges))
 }

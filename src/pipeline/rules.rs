@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::{ConfigError, Rules};
 use crate::detect::rules::{ListConfig, Lists, Loaded, Pack, Sheet, load_over};
+use crate::judge::anomaly::Anomaly;
 use crate::yaml::Problem;
 
 use super::unusual;
@@ -15,11 +16,26 @@ const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Deepest folder looked into. What lies deeper is refused, as links may lead in a circle.
 const DEPTH_MAX: usize = 16;
 
+/// All that rule files and we ourselves bring.
+pub(super) struct Read {
+    pub(super) loaded: Loaded,
+    /// Documents about unusual values.
+    pub(super) unusual: Vec<Anomaly>,
+}
+
 /// Reads our own rules, without their tests, and every rule file that is configured.
 ///
 /// # Errors
 /// Everything that is wrong in them, and files that cannot be read.
 pub fn read(config: &Rules) -> Result<Loaded, ConfigError> {
+    read_all(config).map(|read| read.loaded)
+}
+
+/// The same with the documents about unusual values.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn read_all(config: &Rules) -> Result<Read, ConfigError> {
     read_over(Pack::new, config)
 }
 
@@ -28,23 +44,22 @@ pub fn read(config: &Rules) -> Result<Loaded, ConfigError> {
 /// # Errors
 /// As [`read`].
 pub fn read_with_tests(config: &Rules) -> Result<Loaded, ConfigError> {
-    read_over(Pack::with_tests, config)
+    read_over(Pack::with_tests, config).map(|read| read.loaded)
 }
 
-fn read_over(pack: fn() -> Pack, config: &Rules) -> Result<Loaded, ConfigError> {
+fn read_over(pack: fn() -> Pack, config: &Rules) -> Result<Read, ConfigError> {
     let pack = if config.pack { pack() } else { Pack::default() };
     let pack = Pack { off: config.off.clone(), ..pack };
     let mut problems = Vec::new();
     let sheets = sheets(config, &mut problems);
-    problems.extend(unusual::read(config).err().into_iter().flat_map(|error| error.0));
-    problems.dedup();
+    let unusual = unusual::of(&sheets);
     let sheets: Vec<_> = sheets.iter().map(|sheet| unusual::split(sheet).0).collect();
     let lists = lists(config, &mut problems);
-    match load_over(&pack, &sheets, &lists) {
-        Ok(loaded) if problems.is_empty() => Ok(loaded),
-        Ok(_) => Err(ConfigError(problems)),
-        Err(more) => {
-            problems.extend(more);
+    match (load_over(&pack, &sheets, &lists), unusual) {
+        (Ok(loaded), Ok(unusual)) if problems.is_empty() => Ok(Read { loaded, unusual }),
+        (loaded, unusual) => {
+            problems.extend(unusual.err().unwrap_or_default());
+            problems.extend(loaded.err().unwrap_or_default());
             Err(ConfigError(problems))
         }
     }

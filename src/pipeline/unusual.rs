@@ -10,15 +10,31 @@ use super::rules;
 /// What separates the documents of a file.
 const SEPARATOR: &str = "---";
 
-/// Every such document: the user's, and ours but for those that his replace.
+/// Every such document of the rule files that are configured, and ours.
 ///
 /// # Errors
-/// Files that cannot be read, documents that are wrong, and two with one id.
-pub fn read(config: &Rules) -> Result<Vec<Anomaly>, ConfigError> {
+/// As [`of`], and files that cannot be read.
+pub(super) fn read(config: &Rules) -> Result<Vec<Anomaly>, ConfigError> {
+    let mut problems = Vec::new();
+    let sheets = rules::sheets(config, &mut problems);
+    match of(&sheets) {
+        Ok(all) if problems.is_empty() => Ok(all),
+        all => {
+            problems.extend(all.err().unwrap_or_default());
+            Err(ConfigError(problems))
+        }
+    }
+}
+
+/// Every such document: those in these files, and ours but for those that they replace.
+///
+/// # Errors
+/// Documents that are wrong, and two with one id.
+pub(super) fn of(sheets: &[Sheet]) -> Result<Vec<Anomaly>, Vec<Problem>> {
     let mut problems = Vec::new();
     let mut all: Vec<Anomaly> = Vec::new();
-    for sheet in rules::sheets(config, &mut problems) {
-        for document in split(&sheet).1 {
+    for sheet in sheets {
+        for document in split(sheet).1 {
             match anomaly::Anomaly::read(&document, &sheet.file) {
                 Ok(anomaly) if all.iter().any(|known| known.id() == anomaly.id()) => {
                     let message = format!("two documents about unusual values have the id `{}`", anomaly.id());
@@ -29,11 +45,11 @@ pub fn read(config: &Rules) -> Result<Vec<Anomaly>, ConfigError> {
             }
         }
     }
-    let ours = anomaly::built_in().map_err(|problem| ConfigError(vec![problem]))?;
+    let ours = anomaly::built_in().map_err(|problem| vec![problem])?;
     let replaced = |document: &Anomaly| all.iter().any(|own| own.id() == document.id());
     let kept: Vec<_> = ours.into_iter().filter(|document| !replaced(document)).collect();
     all.extend(kept);
-    if problems.is_empty() { Ok(all) } else { Err(ConfigError(problems)) }
+    if problems.is_empty() { Ok(all) } else { Err(problems) }
 }
 
 /// A file's rules and its documents about unusual values. In each text the lines of all others are empty, so that

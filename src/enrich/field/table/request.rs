@@ -4,28 +4,9 @@ use crate::enrich::document::Document;
 use crate::enrich::facts::Facts;
 use crate::enrich::field::table::{Entry, Kind, Whence, row};
 use crate::enrich::field::value::{See, Value};
-use crate::enrich::request::{RbacGrant, Scope, duration_ms, impersonation_denied, is_dry_run, is_long_running};
-
-const ACTIONS: &[&str] = &[
-    "get",
-    "list",
-    "watch",
-    "create",
-    "update",
-    "patch",
-    "delete",
-    "deletecollection",
-    "exec",
-    "attach",
-    "portforward",
-    "proxy",
-    "log",
-    "mint-token",
-    "approve-certificate",
-    "evict",
-    "ask-own-rights",
-    "other",
-];
+use crate::enrich::request::{
+    Action, Outcome, RbacGrant, Scope, duration_ms, impersonation_denied, is_dry_run, is_long_running,
+};
 
 const EFFECTS: &[&str] = &[
     "read",
@@ -60,12 +41,12 @@ fn facts() -> Vec<Entry> {
     use Whence::Fact;
     vec![
         row("request.action", Text, "exec", "what the request does, whatever its verb: a server-side apply that created is a create, an exec by WebSocket an exec",
-            Fact(|facts, _, see| see(Value::Text(facts.action().word())))).of(ACTIONS),
+            Fact(|facts, _, see| see(Value::Text(facts.action().word())))).of(&Action::WORDS),
         row("request.effect", Text, "write", "what that comes to for what is asked about, as coarse as may be: get, list and watch read; create, update, patch and delete write",
             Fact(|facts, _, see| see(Value::Text(facts.action().effect())))).of(EFFECTS),
         row("request.outcome", Text, "success", "what came of it: denied is a missing right, rejected an unacceptable request; unknown until it is said, and when the client went away before any answer",
             Fact(|facts, _, see| see(Value::Text(facts.outcome().word()))))
-            .of(&["success", "denied", "rejected", "failed", "unknown"]),
+            .of(&Outcome::WORDS),
         row("request.scope", Text, "cluster", "how much it names: one object, a namespace, all of the cluster (every namespace, or a kind that has none), or a path that is no resource",
             Fact(|facts, _, see| see(Value::Text(Scope::of(facts.event, facts.object()).word()))))
             .of(&["object", "namespace", "cluster", "path"]),
